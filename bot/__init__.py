@@ -1,0 +1,1 @@
+"""Clonebot: one hand-built server, many clones, from Slack."""

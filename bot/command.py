@@ -1,0 +1,165 @@
+"""The kit a command is made with: its arguments, what it may look at, and what it may return."""
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum, auto
+from typing import Any, TypeVar
+
+from bot.domain.audit import Entry
+from bot.domain.errors import UsageError
+from bot.domain.fleet import Fleet, FleetSpec
+from bot.domain.operation import Operation
+from bot.domain.people import Person, Power
+from bot.domain.plan import Plan
+from bot.domain.policy import Policy
+
+
+class Scope(Enum):
+    """Which fleets a command is about."""
+
+    NONE = auto()
+    ONE = auto()
+    """Exactly one: named, or the channel's, or the only one."""
+    ANY = auto()
+    """The one named, or all."""
+
+
+class Verdict(Enum):
+    """What an approver says."""
+
+    APPROVE = "approved"
+    DENY = "denied"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """All that is known now and that this person may see."""
+
+    now: datetime
+    person: Person
+    powers: frozenset[Power]
+    policy: Policy
+    specs: tuple[FleetSpec, ...]
+    """What the fleet file says of every fleet."""
+    commands: "tuple[Command, ...]" = ()
+    """Those that this person may run."""
+    fleets: tuple[Fleet, ...] = ()
+    """As AWS describes them now; those of the command's scope."""
+    operations: tuple[Operation, ...] = ()
+    """Open ones, and some of the newest others."""
+    found: tuple[Entry, ...] = ()
+    """Rows of the audit log that the command's `search` asks for."""
+
+    @property
+    def fleet(self) -> Fleet:
+        """The one fleet of a command whose scope is ONE."""
+        (fleet,) = self.fleets
+        return fleet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A change of our own state: a decision about an operation's plan."""
+
+    operation: str
+    plan: str
+    """Hash of the plan that was decided on."""
+    verdict: Verdict
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """Something to tell the person who asked; nothing changes.
+
+    Text may hold `code`, *bold* and people as @U…; everything else is shown as it is.
+    """
+
+    title: str
+    lines: tuple[str, ...] = ()
+
+
+A = TypeVar("A")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """One subcommand: what it is called, who may run it, and the function that decides."""
+
+    name: str
+    power: Power
+    scope: Scope
+    example: str
+    args: type[Any]
+    decide: Callable[[Any, Look], Plan | Record | Answer]
+    plans: bool = False
+    """It may return a Plan, so it takes --dry-run."""
+    search: Callable[[Any], str] | None = None
+    """Which rows of the audit log it wants to see, from its arguments."""
+
+    @property
+    def help(self) -> str:
+        """The function's docstring."""
+        return (self.decide.__doc__ or "").strip()
+
+    @property
+    def summary(self) -> str:
+        """The first line of its help."""
+        return self.help.partition("\n")[0]
+
+
+def argument(meaning: str, *, parse: Callable[[str], Any] = str, default: Any = dataclasses.MISSING) -> Any:
+    """Declare a positional argument; with a default it may be left out."""
+    return _field(meaning, "argument", parse, default)
+
+
+def rest(meaning: str) -> Any:
+    """Declare that all remaining words are one argument."""
+    return _field(meaning, "rest", str, "")
+
+
+def option(meaning: str, *, parse: Callable[[str], Any] = str, default: Any = "") -> Any:
+    """Declare an option with a value: --reason TEXT."""
+    return _field(meaning, "option", parse, default)
+
+
+def flag(meaning: str) -> Any:
+    """Declare an option without a value: --discard."""
+    return _field(meaning, "flag", bool, default=False)
+
+
+def _field(meaning: str, form: str, parse: Callable[[str], Any], default: Any) -> Any:
+    return dataclasses.field(
+        default=default, metadata={"meaning": meaning, "form": form, "parse": parse}, kw_only=True
+    )
+
+
+def command(  # noqa: PLR0913 (a declaration: every part has a name)
+    name: str,
+    *,
+    power: Power,
+    example: str,
+    args: type[A],
+    scope: Scope = Scope.NONE,
+    plans: bool = False,
+    search: Callable[[A], str] | None = None,
+) -> Callable[[Callable[[A, Look], Plan | Record | Answer]], Command]:
+    """Make a Command of the function that decides; its docstring is the command's help."""
+
+    def make(decide: Callable[[A, Look], Plan | Record | Answer]) -> Command:
+        if not decide.__doc__:
+            raise UsageError(f"{name} has no help")
+        return Command(
+            name=name,
+            power=power,
+            scope=scope,
+            example=example,
+            args=args,
+            decide=decide,
+            plans=plans,
+            search=search,
+        )
+
+    return make

@@ -1,0 +1,52 @@
+"""One row of the audit log, and the kinds of row there are."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class Kind(StrEnum):
+    """What a row tells."""
+
+    REQUESTED = "requested"
+    """Somebody asked for something."""
+    ANSWERED = "answered"
+    """They were told something, and nothing changed."""
+    REFUSED = "refused"
+    """They were told no, and nothing changed."""
+    PLANNED = "planned"
+    APPROVED = "approved"
+    DENIED = "denied"
+    STARTED = "started"
+    INTENT = "intent"
+    """Written before an action reaches AWS or a server."""
+    OUTCOME = "outcome"
+    """Written after it, or when it is known that nobody will ever know."""
+    FINISHED = "finished"
+    POSTED = "posted"
+    """The operation's live message now exists in chat."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One row. `key` makes writing it safe to repeat: a second row with the same key is not written."""
+
+    kind: Kind
+    at: datetime
+    key: str
+    operation: str
+    """The operation, or the request where it never became one."""
+    text: str
+    """One sentence for a reader."""
+    action: str = ""
+    attempt: int = 0
+    fleet: str = ""
+    person: str = ""
+    via: str = ""
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    """Plain JSON."""
+    seq: int = 0
+    hash: str = ""
+    """Of this row and the one before it; both are given by the records."""

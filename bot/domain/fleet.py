@@ -1,0 +1,196 @@
+"""A fleet: what its file says (`FleetSpec`) and what AWS says now (`Fleet`)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from annotated_types import Ge, Le, MinLen
+
+Port = Annotated[int, Ge(1), Le(65535)]
+Text = Annotated[str, MinLen(1)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ssh:
+    """How the bot reaches the servers."""
+
+    user: Text
+    key_file: Text
+    port: Port = 22
+    root: Text = "/"
+    """Where remote paths begin; a relative one counts from the login folder."""
+    sudo: bool = True
+    """Run what needs it through `sudo -n`."""
+    master_host_keys: tuple[Text, ...] = ()
+    """The master's host keys ("ssh-ed25519 AAAA…"), where its console output no longer shows them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """The page that the load balancer asks for."""
+
+    port: Port = 80
+    path: Text = "/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """What is copied from the master to the clones."""
+
+    paths: Annotated[tuple[Text, ...], MinLen(1)]
+    exclude: tuple[Text, ...] = ()
+    """rsync patterns, relative to each path."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Writes:
+    """Which requests only the master may answer."""
+
+    target_group: Text
+    methods: tuple[Text, ...] = ("POST", "PUT", "PATCH", "DELETE")
+    prefixes: tuple[Text, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rewrite:
+    """One setting that differs on a clone: `find` becomes `replace`, literally, in `file`.
+
+    `replace` may name `{{ master.private_ip }}` and `{{ clone.private_ip }}`.
+    """
+
+    file: Text
+    find: Text
+    replace: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """How a clone differs from the master."""
+
+    services: tuple[Text, ...] = ()
+    """Services that a clone must never run: stopped, masked, and proved not to run."""
+    rewrite: tuple[Rewrite, ...] = ()
+    restart: tuple[Text, ...] = ()
+    """Services restarted after the settings are rewritten."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetSpec:
+    """One `[fleets.NAME]` table of the fleet file."""
+
+    name: Text
+    region: Text
+    channel: Text
+    master: Text
+    target_group: Text
+    subnets: Annotated[tuple[Text, ...], MinLen(1)]
+    ssh: Ssh
+    content: Content
+    writes: Writes
+    health: Health = Health()
+    recipe: Recipe = Recipe()
+    max_clones: Annotated[int, Ge(1), Le(500)] = 10
+    instance_type: Text | None = None
+    """Default: the master's."""
+    security_groups: tuple[Text, ...] = ()
+    """Default: the master's."""
+    price_per_hour: Annotated[float, Ge(0)] | None = None
+    """What one clone costs per hour, in `currency`, to show in plans."""
+    currency: Text = "USD"
+
+
+class Role(StrEnum):
+    """What a server is in its fleet: the tag `clonebot:role`."""
+
+    MASTER = "master"
+    CLONE = "clone"
+    QUARANTINED = "quarantined"
+
+
+class State(StrEnum):
+    """An instance's state, in EC2's words."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    SHUTTING_DOWN = "shutting-down"
+    TERMINATED = "terminated"
+
+
+class Service(StrEnum):
+    """Whether the load balancer sends requests to a server."""
+
+    OUT = "out of service"
+    STARTING = "starting"
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
+    DRAINING = "draining"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """One instance, as AWS describes it now."""
+
+    id: str
+    role: Role
+    state: State
+    address: str
+    """Private address; empty while it has none."""
+    type: str
+    subnet: str
+    image: str
+    launched: datetime
+    service: Service = Service.OUT
+    operation: str = ""
+    """The operation that launched it."""
+    action: str = ""
+    """The action that launched it."""
+    security_groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """A clone image of the fleet."""
+
+    id: str
+    created: datetime
+    available: bool
+    operation: str = ""
+    action: str = ""
+    master: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fleet:
+    """A fleet as it is now. Terminated servers are not part of it."""
+
+    spec: FleetSpec
+    master: Server
+    clones: tuple[Server, ...] = ()
+    quarantined: tuple[Server, ...] = ()
+    images: tuple[Image, ...] = ()
+    """Newest first."""
+    writes_routed: bool = False
+    """Listener rules send every configured write to the master alone."""
+
+    @property
+    def name(self) -> str:
+        """The name that people type."""
+        return self.spec.name
+
+    @property
+    def in_service(self) -> tuple[Server, ...]:
+        """The servers that the load balancer sends requests to, the master included."""
+        return tuple(s for s in (self.master, *self.clones) if s.service is Service.HEALTHY)
+
+    @property
+    def newest_image(self) -> Image | None:
+        """The image that new clones start from."""
+        return next((image for image in self.images if image.available), None)
+
+    def server(self, server_id: str) -> Server | None:
+        """The member with this instance id."""
+        members = (self.master, *self.clones, *self.quarantined)
+        return next((member for member in members if member.id == server_id), None)
