@@ -26,6 +26,8 @@ class Request:
     via: str
     reply_to: str = ""
     """Where chat wants a private answer; empty if nowhere."""
+    plan: str = ""
+    """Hash of the plan that the pressed button was shown with; empty for what was typed."""
 
 
 class Clock(Protocol):
@@ -157,6 +159,9 @@ class Records(Protocol):
 
     def search(self, words: str, *, limit: int = 20) -> tuple[Entry, ...]:
         """Rows that hold all these words, newest first."""
+
+    def unanswered(self) -> tuple[Entry, ...]:
+        """Requests of the last hour that nothing followed yet, oldest first."""
 
     def check(self) -> None:
         """Raise RecordsError unless a row could be written now."""

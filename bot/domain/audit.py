@@ -19,6 +19,8 @@ class Kind(StrEnum):
     PLANNED = "planned"
     APPROVED = "approved"
     DENIED = "denied"
+    QUEUED = "queued"
+    """It waits for another operation in its lane."""
     STARTED = "started"
     INTENT = "intent"
     """Written before an action reaches AWS or a server."""

@@ -55,6 +55,8 @@ class Operation:
     progress: tuple[Progress, ...] = ()
     message: str = ""
     """The live message in chat."""
+    behind: str = ""
+    """The operation that it waits for, if it waits for its turn."""
     result: str = ""
     """What really is, once it ended."""
 
@@ -126,7 +128,11 @@ def _started(operation: Operation, entry: Entry) -> Operation:
         raise Conflict(f"`{operation.id}` cannot start: {operation.stage}.")
     if entry.detail["plan"] != operation.plan.hash:
         raise Conflict(f"`{operation.id}` cannot start: its plan has changed.")
-    return replace(operation, stage=Stage.RUNNING)
+    return replace(operation, stage=Stage.RUNNING, behind="")
+
+
+def _queued(operation: Operation, entry: Entry) -> Operation:
+    return replace(operation, behind=str(entry.detail["behind"]))
 
 
 def _intent(operation: Operation, entry: Entry) -> Operation:
@@ -159,6 +165,7 @@ def _posted(operation: Operation, entry: Entry) -> Operation:
 _STEPS: Mapping[Kind, Callable[[Operation, Entry], Operation]] = {
     Kind.APPROVED: _approved,
     Kind.DENIED: _denied,
+    Kind.QUEUED: _queued,
     Kind.STARTED: _started,
     Kind.INTENT: _intent,
     Kind.OUTCOME: _outcome,

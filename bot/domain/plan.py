@@ -152,6 +152,7 @@ class Terminate:
 
     kind: Literal["terminate"] = "terminate"
     servers: tuple[str, ...]
+    discard: bool
 
     def __str__(self) -> str:
         return f"terminate {', '.join(self.servers)}"

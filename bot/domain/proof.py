@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from bot.domain.fleet import Recipe
 
+CONTENT = "content"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
@@ -47,6 +49,11 @@ class Proof:
         return all(check.ok for check in self.checks)
 
     @property
+    def only_stale(self) -> bool:
+        """Nothing is wrong but the content."""
+        return {check.name for check in self.checks if not check.ok} == {CONTENT}
+
+    @property
     def failures(self) -> str:
         """What is wrong, in one line."""
         return "; ".join(f"{check.name}: {check.why}" for check in self.checks if not check.ok)
@@ -64,7 +71,7 @@ def _checks(clone: Facts, master: Facts, recipe: Recipe) -> Iterable[Check]:
         why=f"it answered {clone.health}" if clone.health else "it did not answer",
     )
     yield Check(
-        name="content",
+        name=CONTENT,
         ok=bool(clone.content) and clone.content == master.content,
         why="it differs from the master's",
     )

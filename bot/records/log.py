@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,11 @@ from bot.domain.audit import Entry, Kind
 from bot.domain.errors import RecordsError
 from bot.domain.operation import Operation, advance
 from bot.records import chain, schema
+
+_UNANSWERED = """
+    SELECT * FROM audit AS request WHERE kind = 'requested' AND at > ?
+    AND NOT EXISTS (SELECT 1 FROM audit WHERE operation = request.operation AND kind != 'requested')
+    ORDER BY seq"""
 
 _OPERATION: TypeAdapter[Operation] = TypeAdapter(Operation)
 
@@ -66,6 +71,11 @@ class SqliteRecords:
                 return tuple(self._rows("SELECT * FROM audit ORDER BY seq DESC LIMIT ?", limit))
             found = self._db.table("audit").search(words, order_by="rowid desc", limit=limit, quote=True)
             return tuple(_entry(row) for row in found)
+
+    def unanswered(self) -> tuple[Entry, ...]:
+        """Requests of the last hour that nothing followed yet, oldest first."""
+        with self._read():
+            return tuple(self._rows(_UNANSWERED, _an_hour_ago()))
 
     def check(self) -> None:
         """Raise RecordsError unless a row could be written now."""
@@ -145,6 +155,10 @@ class SqliteRecords:
             raise RecordsError(
                 f"The audit log {self._path} cannot be written ({error}), so nothing was done."
             ) from error
+
+
+def _an_hour_ago() -> str:
+    return (datetime.now(UTC) - timedelta(hours=1)).isoformat()
 
 
 def _unknown_outcome(intent: Entry, at: datetime) -> Entry:

@@ -5,8 +5,8 @@
 =========== =======================================================================================
 seq         1, 2, 3 … without gaps
 at          when, ISO 8601 in UTC
-kind        requested, answered, refused, planned, approved, denied, started, intent, outcome,
-            finished, posted
+kind        requested, answered, refused, planned, approved, denied, queued, started, intent,
+            outcome, finished, posted
 key         unique; makes writing the row safe to repeat
 operation   the operation, or the request that never became one
 action      the action of the operation, where the row is about one

@@ -1,0 +1,45 @@
+"""Where new clones go, and which clones go first."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from bot.domain.fleet import Fleet, Image, Server, Service, State
+
+_GOING = frozenset({State.SHUTTING_DOWN, State.TERMINATED})
+
+
+def counted(fleet: Fleet) -> tuple[Server, ...]:
+    """The clones that "4 clones" counts: all but those that are going already."""
+    return tuple(clone for clone in fleet.clones if clone.state not in _GOING)
+
+
+def idle(fleet: Fleet) -> tuple[Server, ...]:
+    """Clones that count and do not serve."""
+    return tuple(clone for clone in counted(fleet) if clone.service is not Service.HEALTHY)
+
+
+def usable_image(fleet: Fleet) -> Image | None:
+    """The newest available image of the present master."""
+    mine = (image for image in fleet.images if image.master in {"", fleet.master.id})
+    return next((image for image in mine if image.available), None)
+
+
+def spread(count: int, subnets: Sequence[str], clones: Sequence[Server]) -> Mapping[str, int]:
+    """How many of `count` new clones each subnet gets, so that all hold about the same."""
+    held = Counter(clone.subnet for clone in clones)
+    new = dict.fromkeys(subnets, 0)
+    for _ in range(count):
+        emptiest = min(subnets, key=lambda subnet: held[subnet] + new[subnet])
+        new[emptiest] += 1
+    return {subnet: number for subnet, number in new.items() if number}
+
+
+def first_to_go(fleet: Fleet, count: int) -> tuple[Server, ...]:
+    """The `count` clones to remove: those that do not serve, then the oldest image, then the youngest."""
+    baked = {image.id: image.created.timestamp() for image in fleet.images}
+
+    def worth(clone: Server) -> tuple[bool, float, float, str]:
+        serves = clone.service is Service.HEALTHY
+        return serves, baked.get(clone.image, 0.0), -clone.launched.timestamp(), clone.id
+
+    return tuple(sorted(counted(fleet), key=worth)[:count])

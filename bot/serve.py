@@ -1,0 +1,48 @@
+"""Serve: one process per data folder, until it is told to stop."""
+
+import fcntl
+import os
+import signal
+import threading
+from pathlib import Path
+from typing import IO
+
+import structlog
+
+from bot.app import build
+from bot.domain.errors import ConfigError
+from bot.settings import Environment
+
+_log = structlog.get_logger()
+
+
+def serve(environment: Environment) -> None:
+    """Serve over Socket Mode until SIGTERM or SIGINT. Raises ConfigError, RecordsError or ChatError at the start."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    bot = build(environment)
+    lock = hold(environment.data)
+    bot.engine.start()
+    connection = bot.connect()
+    _log.warning("serving")
+    stop.wait()
+    connection.close()
+    lock.close()
+    # What waits inside the engine cannot be interrupted; it goes on from the same place at the next start.
+    os._exit(0)
+
+
+def hold(folder: Path) -> IO[str]:
+    """Take the data folder for this process alone; wait while another has it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "lock").open("w")
+    except OSError as error:
+        raise ConfigError(f"CLONEBOT_DATA: the folder {folder} cannot be written ({error.strerror}).") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        _log.warning("waiting", why=f"another clonebot serves from {folder}")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    return lock

@@ -1,0 +1,1 @@
+"""What becomes of a request: decided, approved, carried out, finished; durably."""

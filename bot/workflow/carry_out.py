@@ -1,0 +1,208 @@
+"""Carry out an operation in its lane: look again, then action by action, then say what really is."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import structlog
+
+from bot.command import Answer
+from bot.domain import tally as tallies
+from bot.domain.audit import Entry, Kind
+from bot.domain.conclusion import conclude
+from bot.domain.errors import BotError, CloudError
+from bot.domain.operation import Operation, Stage
+from bot.domain.plan import Action, Plan
+from bot.domain.policy import approvals_needed
+from bot.domain.tally import Tally
+from bot.workflow import scale_in, scale_out
+from bot.workflow.desk import Desk, Origin, write_plan
+from bot.workflow.job import PASSING, Job
+from bot.workflow.ledger import Ledger
+from bot.workflow.look import World, identify, look, understand
+from bot.world import Servers
+
+_log = structlog.get_logger()
+_SECONDS_TO_CONCLUDE = 120
+
+_HOW: Mapping[str, Callable[[Job, Any], Tally]] = {
+    "route_writes": scale_out.route_writes,
+    "bake": scale_out.bake,
+    "launch": scale_out.launch,
+    "boot": scale_out.boot,
+    "prepare": scale_out.prepare,
+    "sync": scale_out.sync,
+    "prove": scale_out.prove_each,
+    "put_in_service": scale_out.put_in_service,
+    "check_strays": scale_in.check_strays,
+    "take_out": scale_in.take_out,
+    "terminate": scale_in.terminate,
+}
+
+_FOR_NEW_CLONES = frozenset({"boot", "prepare", "sync", "prove", "put_in_service"})
+
+
+class Carrier:
+    """Carries out operations. Every method is one durable step, safe to repeat."""
+
+    def __init__(self, world: World, servers: Servers, desk: Desk) -> None:
+        self._world = world
+        self._servers = servers
+        self._desk = desk
+
+    def look_again(self, operation_id: str, number: int) -> bool:
+        """Decide anew at the last moment. Returns whether the operation's plan is to be carried out now."""
+        operation = self._desk.operation(operation_id)
+        if operation.stage is Stage.RUNNING:
+            return True
+        if operation.stage is not Stage.WAITING:
+            return False
+        try:
+            decision = self._decide_again(operation)
+        except BotError as error:
+            self.finish(operation, Stage.FAILED, f"Nothing was changed: {error}")
+            return False
+        if isinstance(decision, Plan):
+            return self._start(operation, decision, number)
+        title = decision.title if isinstance(decision, Answer) else "Nothing to do"
+        self.finish(operation, Stage.DONE, title)
+        return False
+
+    def _decide_again(self, operation: Operation) -> object:
+        team, _, user = operation.requester.partition("/")
+        person = identify(self._world, team, user)
+        parsed = understand(self._world, person, operation.plan.command, operation.channel)
+        return parsed.command.decide(parsed.args, look(self._world, person, parsed))
+
+    def _start(self, operation: Operation, plan: Plan, number: int) -> bool:
+        if plan.hash != operation.plan.hash:
+            plan = replace(plan, reason=operation.plan.reason)
+            needed = max(approvals_needed(plan, self._world.policy), operation.needed)
+            by = Origin(person=operation.requester, channel=operation.channel, via=operation.via)
+            write_plan(self._world, f"{operation.id}:planned:{number}", operation.id, plan, by, needed)
+            self._desk.note(operation.id, _changed(operation.plan, plan, needed))
+            if needed:
+                return False
+        self._append(operation.id, Kind.STARTED, f"{operation.id}:started:{number}", "started", plan)
+        return True
+
+    def ended(self, operation_id: str) -> bool:
+        """Whether the operation came to an end."""
+        return self._desk.operation(operation_id).stage.ended
+
+    def length(self, operation_id: str) -> int:
+        """How many actions the plan has."""
+        return len(self._desk.operation(operation_id).plan.actions)
+
+    def give_up(self, operation_id: str, why: str) -> None:
+        """End an operation that met something unexpected."""
+        operation = self._desk.operation(operation_id)
+        if not operation.stage.ended:
+            what = f"{why} Type `/clone status {operation.plan.fleet}` to see what is."
+            self.finish(operation, Stage.FAILED, what)
+
+    def perform(self, operation_id: str, index: int, so_far: Mapping[str, Any]) -> dict[str, Any]:
+        """Carry out one action of the plan; return what has come of the operation."""
+        operation = self._desk.operation(operation_id)
+        tally = tallies.from_json(so_far)
+        action = operation.plan.actions[index]
+        if tally.stopped or (action.kind in _FOR_NEW_CLONES and not tally.sound):
+            return tallies.to_json(tally)
+        job = self._job(operation, index, tally)
+        try:
+            after = job.ledger.carry_out(
+                job.action, str(action), lambda: _HOW[action.kind](job, action), index=index
+            )
+        except BotError as error:
+            after = self._stopped(tally, action, error)
+        fresh = tuple(
+            server for server in after.failed if server in after.launched and server not in tally.failed
+        )
+        if fresh:
+            after = self._set_aside(job, after, fresh)
+        self._desk.show(operation_id)
+        return tallies.to_json(after)
+
+    def _stopped(self, tally: Tally, action: Action, error: BotError) -> Tally:
+        why = f"could not {action}: {error}"
+        failed = dict.fromkeys(tally.sound, str(error))
+        return replace(tally.with_failed(failed), stopped=why)
+
+    def _set_aside(self, job: Job, tally: Tally, servers: tuple[str, ...]) -> Tally:
+        for server in servers:
+            self._desk.note(job.operation, f"{server} stays out of service: {tally.failed[server]}")
+        trouble = scale_out.quarantine(job, servers)
+        return tally.with_warning(trouble) if trouble else tally
+
+    def _job(self, operation: Operation, index: int, tally: Tally) -> Job:
+        world = self._world
+        ledger = Ledger(
+            world.records,
+            world.clock,
+            operation.id,
+            operation.plan.fleet,
+            lambda text: self._desk.note(operation.id, text),
+        )
+        return Job(
+            spec=world.spec(operation.plan.fleet),
+            cloud=world.cloud,
+            servers=self._servers,
+            clock=world.clock,
+            ledger=ledger,
+            operation=operation.id,
+            action=f"{operation.id}.{index + 1}",
+            tally=tally,
+        )
+
+    def conclude(self, operation_id: str, so_far: Mapping[str, Any]) -> None:
+        """Look at the fleet, and say what the operation came to."""
+        operation = self._desk.operation(operation_id)
+        if operation.stage.ended:
+            return
+        tally = tallies.from_json(so_far)
+        job = self._job(operation, len(operation.plan.actions), tally)
+        for _ in job.pauses(_SECONDS_TO_CONCLUDE):
+            try:
+                fleet = self._world.cloud.look(job.spec)
+            except PASSING:
+                continue
+            except CloudError as error:
+                _log.warning("not concluded", operation=operation_id, why=str(error))
+                break
+            self.finish(operation, *conclude(operation.plan, tally, fleet))
+            return
+        text = f"AWS could not be asked what came of it. Type `/clone status {operation.plan.fleet}`."
+        self.finish(operation, Stage.FAILED, text)
+
+    def finish(self, operation: Operation, stage: Stage, text: str) -> None:
+        """Record the end, and show it."""
+        key = f"{operation.id}:finished"
+        self._append(operation.id, Kind.FINISHED, key, text, operation.plan, {"stage": str(stage)})
+        self._desk.show(operation.id)
+
+    def _append(  # noqa: PLR0913, PLR0917 (one row, all its parts)
+        self,
+        operation_id: str,
+        kind: Kind,
+        key: str,
+        text: str,
+        plan: Plan,
+        detail: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._world.records.append(
+            Entry(
+                kind=kind,
+                at=self._world.clock.now(),
+                key=key,
+                operation=operation_id,
+                fleet=plan.fleet,
+                text=text,
+                detail={"plan": plan.hash, **(detail or {})},
+            )
+        )
+
+
+def _changed(before: Plan, after: Plan, needed: int) -> str:
+    what = f"The fleet changed meanwhile. Plan {before.short_hash} was: {before.summary}; "
+    what += f"plan {after.short_hash} is: {after.summary}."
+    return f"{what} Nothing was done; please look at it and decide again." if needed else what

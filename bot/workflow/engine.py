@@ -1,0 +1,170 @@
+"""The durable engine: what it has begun goes on after a crash from where it was. The only home of dbos."""
+
+import sqlite3
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from itertools import count
+from pathlib import Path
+from typing import Any, TypeVar
+
+from dbos import DBOS, DBOSPortableJSONSerializer, SetEnqueueOptions, SetWorkflowID
+
+from bot.domain.errors import BotError, RecordsError
+from bot.domain.tally import Tally
+from bot.domain.tally import to_json as tally_to_json
+from bot.workflow.carry_out import Carrier
+from bot.workflow.desk import Desk
+from bot.world import Request
+
+_DAY = 86400
+_LANE = "lane"
+_DECIDED = "decided"
+_POLL_SECONDS = 0.2
+_PAUSE_SECONDS = 2.0
+
+T = TypeVar("T")
+
+
+class Engine:
+    """Takes requests, and carries them through; one per data folder, one per process."""
+
+    def __init__(
+        self, file: Path, desk: Desk, carrier: Carrier, reference: Callable[[BaseException], str]
+    ) -> None:
+        """`reference` logs an unexpected error and returns the id under which it can be found."""
+        self._desk = desk
+        self._carrier = carrier
+        self._reference = reference
+        _make_with_wal(file)
+        DBOS(
+            config={
+                "name": "clonebot",
+                "system_database_url": f"sqlite:///{file}",
+                "application_version": "1",
+                "executor_id": "clonebot",
+                "serializer": DBOSPortableJSONSerializer(),
+                "log_level": "WARNING",
+            }
+        )
+        self._handle = DBOS.workflow(name="handle.v1")(self._make_handle())
+        self._execute = DBOS.workflow(name="execute.v1")(self._make_execute())
+
+    def start(self) -> None:
+        """Go on with whatever was under way."""
+        DBOS.launch()
+        DBOS.register_queue(_LANE, partition_concurrency=1, polling_interval_sec=_POLL_SECONDS)
+        for request in self._desk.unanswered():
+            self._begin(request)
+
+    def submit(self, request: Request) -> None:
+        """Record the request durably, and begin. Raises RecordsError; then nothing was done."""
+        self._desk.receive(request)
+        self._begin(request)
+
+    def stop(self) -> None:
+        """Stop taking part. What is under way goes on at the next start."""
+        DBOS.destroy(workflow_completion_timeout_sec=0)
+
+    def _begin(self, request: Request) -> None:
+        with SetWorkflowID(request.id):
+            DBOS.start_workflow(self._handle, asdict(request))
+
+    def _make_handle(self) -> Callable[[dict[str, Any]], None]:
+        def handle(values: dict[str, Any]) -> None:
+            request = Request(**values)
+            try:
+                concerned = self._step("decide", self._desk.decide, request)
+                if concerned == request.id:
+                    self._live(concerned)
+                elif concerned:
+                    DBOS.send(concerned, "", _DECIDED)
+            except UnexpectedError as error:
+                self._step("give up", self._give_up, request, str(error))
+
+        return handle
+
+    def _live(self, operation: str) -> None:
+        for number in count(1):
+            self._step("show", self._desk.show, operation)
+            self._wait_for_decision(operation)
+            lane = self._step("queue", self._desk.queue, operation)
+            self._step("show", self._desk.show, operation)
+            if not lane or self._in_lane(operation, lane, number):
+                return
+
+    def _wait_for_decision(self, operation: str) -> None:
+        while self._step("undecided", self._desk.undecided, operation):
+            DBOS.recv(_DECIDED, timeout_seconds=_DAY)
+
+    def _in_lane(self, operation: str, lane: str, number: int) -> bool:
+        with SetWorkflowID(f"{operation}/{number}"), SetEnqueueOptions(queue_partition_key=lane):
+            handle = DBOS.enqueue_workflow(_LANE, self._execute, operation, number)
+        return bool(handle.get_result(polling_interval_sec=_POLL_SECONDS))
+
+    def _make_execute(self) -> Callable[[str, int], bool]:
+        def execute(operation: str, number: int) -> bool:
+            try:
+                return self._carry_out(operation, number)
+            except UnexpectedError as error:
+                self._step("give up", self._carrier.give_up, operation, str(error))
+                return True
+
+        return execute
+
+    def _carry_out(self, operation: str, number: int) -> bool:
+        if not self._step("look again", self._carrier.look_again, operation, number):
+            return bool(self._step("ended", self._carrier.ended, operation))
+        self._step("show", self._desk.show, operation)
+        so_far = tally_to_json(Tally())
+        for index in range(self._step("actions", self._carrier.length, operation)):
+            so_far = self._step(f"action {index + 1}", self._carrier.perform, operation, index, so_far)
+        self._step("conclude", self._carrier.conclude, operation, so_far)
+        return True
+
+    def _give_up(self, request: Request, why: str) -> None:
+        if self._desk.known(request.id):
+            self._carrier.give_up(request.id, why)
+        else:
+            self._desk.refuse(request, why)
+
+    def _step(self, name: str, do: Callable[..., T], *args: Any) -> T:
+        """Run it as one durable step; the only place that catches what nobody expected."""
+
+        def guarded() -> dict[str, Any]:
+            try:
+                return {"value": self._insist(lambda: do(*args))}
+            except Exception as error:  # noqa: BLE001 (the one handler: a reference for people, the trace for the log)
+                return {"unexpected": self._reference(error)}
+
+        result = DBOS.run_step({"name": name}, guarded)
+        if "unexpected" in result:
+            raise UnexpectedError(result["unexpected"])
+        value: T = result["value"]
+        return value
+
+
+    def _insist(self, do: Callable[[], T]) -> T:
+        """Steps are safe to repeat; while the log cannot be written, nothing else happens."""
+        while True:
+            try:
+                return do()
+            except RecordsError as error:
+                self._reference(error)
+                time.sleep(_PAUSE_SECONDS)
+
+
+class UnexpectedError(BotError):
+    """Something nobody foresaw; its text gives the reference under which the log has the trace."""
+
+    def __init__(self, reference: str) -> None:
+        super().__init__(f"Something unexpected went wrong; the log has it under reference `{reference}`.")
+
+
+def _make_with_wal(file: Path) -> None:
+    """Make the file ours alone, in WAL mode, which the engine keeps and does not choose by itself."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.touch(mode=0o600)
+    connection = sqlite3.connect(file)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.close()

@@ -1,0 +1,72 @@
+"""Look: gather what a command may know, at the moment it decides."""
+
+from dataclasses import dataclass
+
+from bot import catalog
+from bot.catalog import Parsed
+from bot.command import Command, Look
+from bot.domain.audit import Entry
+from bot.domain.fleet import FleetSpec
+from bot.domain.people import Person
+from bot.domain.policy import Policy, powers_of, refuse_strangers, require
+from bot.world import Chat, Clock, Cloud, Records
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """Everything outside, and what the fleet file says of it."""
+
+    clock: Clock
+    cloud: Cloud
+    chat: Chat
+    records: Records
+    specs: tuple[FleetSpec, ...]
+    policy: Policy
+    commands: tuple[Command, ...]
+
+    def spec(self, name: str) -> FleetSpec:
+        """What the fleet file says of this fleet."""
+        return next(spec for spec in self.specs if spec.name == name)
+
+
+def identify(world: World, team: str, user: str) -> Person:
+    """Who this is now, read afresh. Raises NotAllowed for strangers, bots and guests."""
+    person = world.chat.person(team, user, world.policy.groups)
+    refuse_strangers(person, world.chat.home_team())
+    return person
+
+
+def understand(world: World, person: Person, text: str, channel: str) -> Parsed:
+    """Which command was typed, about which fleets. Raises UsageError or NotAllowed."""
+    word = catalog.first_word(text)
+    for command in world.commands:
+        if command.name == word:
+            require(person, command.power, world.policy, word)
+    return catalog.parse(text, allowed(world, person), world.specs, channel)
+
+
+def allowed(world: World, person: Person) -> tuple[Command, ...]:
+    """The commands that this person may run."""
+    powers = powers_of(person, world.policy)
+    return tuple(command for command in world.commands if command.power in powers)
+
+
+def look(world: World, person: Person, parsed: Parsed) -> Look:
+    """All that this command may know now. Raises CloudError or RecordsError: never a partial view."""
+    return Look(
+        now=world.clock.now(),
+        person=person,
+        powers=powers_of(person, world.policy),
+        policy=world.policy,
+        specs=world.specs,
+        commands=allowed(world, person),
+        fleets=tuple(world.cloud.look(spec) for spec in parsed.fleets),
+        operations=world.records.operations(),
+        found=_found(world, parsed),
+    )
+
+
+def _found(world: World, parsed: Parsed) -> tuple[Entry, ...]:
+    if parsed.command.search is None:
+        return ()
+    return world.records.search(parsed.command.search(parsed.args))

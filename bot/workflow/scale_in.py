@@ -1,0 +1,73 @@
+"""Carry out the actions that remove clones. Each is safe to repeat, and returns the new tally."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from bot.domain.errors import BotError, CloudError
+from bot.domain.fleet import Server, Service, State
+from bot.domain.plan import CheckStrays, TakeOut, Terminate
+from bot.domain.tally import Tally
+from bot.workflow.job import PASSING, Job
+
+DRAIN_SECONDS = 900
+_SHOWN = 3
+
+
+def check_strays(job: Job, action: CheckStrays) -> Tally:
+    """Keep whatever holds files that exist nowhere else."""
+    if action.discard:
+        return job.tally
+    return job.tally.with_kept(_holding(job, job.members(action.servers)))
+
+
+def take_out(job: Job, action: TakeOut) -> Tally:
+    """Deregister in one call, and wait until their requests have ended; never the last healthy server."""
+    leaving = job.tally.leaving(action.servers)
+    if not leaving:
+        return job.tally
+    staying = [server for server in job.cloud.look(job.spec).in_service if server.id not in leaving]
+    if not staying:
+        return replace(job.tally, stopped="without these clones no healthy server would be left")
+    job.cloud.take_out(job.spec, leaving, action=job.action)
+    for _ in job.pauses(DRAIN_SECONDS):
+        try:
+            service = job.cloud.service(job.spec, leaving)
+        except PASSING:
+            continue
+        if all(state is Service.OUT for state in service.values()):
+            return job.tally
+    raise CloudError(f"Requests to {', '.join(leaving)} had not ended after {DRAIN_SECONDS // 60} minutes.")
+
+
+def terminate(job: Job, action: Terminate) -> Tally:
+    """Look for stray files once more, now that nothing can arrive any more; then end the servers."""
+    leaving = job.tally.leaving(action.servers)
+    kept = {} if action.discard else _holding(job, job.members(leaving))
+    tally = job.tally.with_kept(kept)
+    going = tally.leaving(leaving)
+    if going:
+        job.cloud.terminate(job.spec, going, action=job.action)
+    return tally
+
+
+def _holding(job: Job, clones: Iterable[Server]) -> Mapping[str, str]:
+    master, clones = job.master(), tuple(clones)
+
+    def look(clone: Server) -> str:
+        if clone.state is not State.RUNNING:
+            return f"it is {clone.state}, so it could not be searched for files that the master lacks"
+        try:
+            strays = job.servers.strays(job.spec, master, clone, job.spec.content)
+        except BotError as error:
+            return f"it could not be searched for files that the master lacks ({error})"
+        return _held(strays) if strays else ""
+
+    found = zip(clones, job.at_once(clones, look), strict=True)
+    return {clone.id: why for clone, why in found if why}
+
+
+def _held(strays: tuple[str, ...]) -> str:
+    shown = ", ".join(strays[:_SHOWN])
+    more = f" and {len(strays) - _SHOWN} more" if len(strays) > _SHOWN else ""
+    noun = "a file" if len(strays) == 1 else f"{len(strays)} files"
+    return f"it holds {noun} that the master lacks: {shown}{more}"

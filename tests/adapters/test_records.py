@@ -1,0 +1,206 @@
+"""The audit log: durable, append-only, and the source of our own state."""
+
+import sqlite3
+import stat
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from bot.domain import plan as plans
+from bot.domain.audit import Entry, Kind
+from bot.domain.errors import Conflict, RecordsError
+from bot.domain.operation import Stage
+from bot.domain.plan import Boot, Lane, Plan
+from bot.records.log import SqliteRecords
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+PLAN = Plan(
+    fleet="web",
+    lane=Lane.CAPACITY,
+    command="scale web 4",
+    summary="web: 2 → 4 clones",
+    actions=(Boot(),),
+    before=2,
+    after=4,
+)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "records.db"
+
+
+@pytest.fixture
+def records(file: Path) -> Iterator[SqliteRecords]:
+    with closing(SqliteRecords(file)) as opened:
+        yield opened
+
+
+def entry(kind: Kind, key: str = "", **values: object) -> Entry:
+    base = Entry(kind=kind, at=NOW, key=key or f"op-1:{kind}", operation="op-1", text=f"{kind} it")
+    return replace(base, **values)  # type: ignore[arg-type]  # names are checked by replace itself
+
+
+def planned(approvals: int = 1) -> Entry:
+    detail = {"plan": plans.to_json(PLAN), "approvals": approvals, "channel": "C0WEB"}
+    return entry(Kind.PLANNED, person="T0LAB/U0BOB", detail=detail)
+
+
+def approved(user: str) -> Entry:
+    return entry(Kind.APPROVED, f"{user}:approved", person=f"T0LAB/{user}", detail={"plan": PLAN.hash})
+
+
+def test_rows_are_numbered_and_chained(records: SqliteRecords) -> None:
+    rows = [records.append(entry(Kind.REQUESTED, f"key-{number}")) for number in range(5)]
+
+    assert [row.seq for row in rows] == [1, 2, 3, 4, 5]
+    assert not records.first_fault()
+
+
+def test_a_row_with_a_known_key_is_not_written_again(records: SqliteRecords) -> None:
+    first = records.append(entry(Kind.REQUESTED))
+
+    again = records.append(entry(Kind.REQUESTED, text="something else"))
+
+    assert (again.seq, again.text) == (first.seq, first.text)
+    assert len(records.search("")) == 1
+
+
+@pytest.mark.parametrize("sql", ["DELETE FROM audit", "UPDATE audit SET text = 'x'"])
+def test_rows_are_neither_changed_nor_deleted(records: SqliteRecords, file: Path, sql: str) -> None:
+    records.append(entry(Kind.REQUESTED))
+
+    with closing(sqlite3.connect(file)) as other, pytest.raises(sqlite3.IntegrityError, match="the audit log"):
+        other.execute(sql)
+
+
+def test_a_row_cannot_take_the_place_of_another(records: SqliteRecords, file: Path) -> None:
+    records.append(entry(Kind.REQUESTED))
+
+    with closing(sqlite3.connect(file)) as other, pytest.raises(sqlite3.IntegrityError, match="follow the last"):
+        other.execute("INSERT OR REPLACE INTO audit SELECT * FROM audit WHERE seq = 1")
+
+
+def test_a_changed_row_is_found_though_the_triggers_were_dropped(records: SqliteRecords, file: Path) -> None:
+    for number in range(3):
+        records.append(entry(Kind.REQUESTED, f"key-{number}"))
+    with closing(sqlite3.connect(file)) as other:
+        other.execute("DROP TRIGGER audit_rows_never_change")
+        other.execute("UPDATE audit SET person = 'T0LAB/U0EVE' WHERE seq = 2")
+        other.commit()
+
+    assert records.first_fault() == "row 2 was changed"
+
+
+def test_without_its_triggers_nothing_is_written(records: SqliteRecords, file: Path) -> None:
+    with closing(sqlite3.connect(file)) as other:
+        other.execute("DROP TRIGGER audit_rows_stay")
+        other.commit()
+
+    with pytest.raises(RecordsError, match="audit_rows_stay"):
+        records.append(entry(Kind.REQUESTED))
+    with pytest.raises(RecordsError, match="audit_rows_stay"):
+        SqliteRecords(file)
+
+
+def test_while_another_writer_holds_the_file_an_append_gives_up_in_time(
+    records: SqliteRecords, file: Path
+) -> None:
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(RecordsError, match="nothing was done"):
+            records.append(entry(Kind.REQUESTED))
+        other.execute("ROLLBACK")
+
+    assert records.append(entry(Kind.REQUESTED)).seq == 1
+
+
+def test_the_file_is_its_owners_alone(records: SqliteRecords, file: Path) -> None:
+    records.check()
+
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_an_operation_is_what_the_log_tells_of_it(records: SqliteRecords) -> None:
+    records.append(planned())
+    records.append(approved("U0ADA"))
+
+    operation = records.operation("op-1")
+
+    assert operation is not None
+    assert (operation.stage, operation.approvers) == (Stage.WAITING, ("T0LAB/U0ADA",))
+    assert records.replayed() == {"op-1": operation}
+
+
+def test_of_two_approvers_at_once_one_is_told_that_it_is_decided(records: SqliteRecords) -> None:
+    records.append(planned())
+    told: list[str] = []
+
+    def approve(user: str) -> None:
+        try:
+            records.append(approved(user))
+        except Conflict as error:
+            told.append(str(error))
+
+    threads = [threading.Thread(target=approve, args=(user,)) for user in ("U0ADA", "U0ZED")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(told) == 1
+    assert "needs no decision any more" in told[0]
+    assert len([row for row in records.search("") if row.kind is Kind.APPROVED]) == 1
+
+
+def test_the_requester_cannot_approve(records: SqliteRecords) -> None:
+    records.append(planned())
+
+    with pytest.raises(Conflict, match="your own request"):
+        records.append(approved("U0BOB"))
+
+
+def test_an_approval_of_another_plan_does_not_count(records: SqliteRecords) -> None:
+    records.append(planned())
+
+    with pytest.raises(Conflict, match="has changed"):
+        records.append(replace(approved("U0ADA"), detail={"plan": "0" * 64}))
+    operation = records.operation("op-1")
+    assert operation is not None
+    assert operation.stage is Stage.AWAITING_APPROVAL
+
+
+def test_an_attempt_that_was_cut_off_has_an_unknown_outcome_before_the_next_begins(
+    records: SqliteRecords,
+) -> None:
+    intent = entry(Kind.INTENT, action="op-1.1")
+    records.begin(intent)
+
+    second = records.begin(intent)
+
+    assert second.attempt == 2
+    rows = [(row.kind, row.attempt) for row in reversed(records.search(""))]
+    assert rows == [(Kind.INTENT, 1), (Kind.OUTCOME, 1), (Kind.INTENT, 2)]
+
+
+def test_search_finds_rows_by_any_words_whatever_they_hold(records: SqliteRecords) -> None:
+    records.append(entry(Kind.REQUESTED, "a", text='scale web 4 --reason "TV * spot"', person="T0LAB/U0BOB"))
+    records.append(entry(Kind.REQUESTED, "b", text="status"))
+
+    assert [row.text for row in records.search("scale U0BOB")] == ['scale web 4 --reason "TV * spot"']
+    assert records.search('"* OR NEAR(') == ()
+    assert len(records.search("")) == 2
+
+
+def test_a_request_that_nothing_followed_is_found_again(records: SqliteRecords) -> None:
+    now = datetime.now(UTC)
+    records.append(entry(Kind.REQUESTED, "a", operation="op-a", at=now))
+    records.append(entry(Kind.REQUESTED, "b", operation="op-b", at=now))
+    records.append(entry(Kind.ANSWERED, "c", operation="op-b", at=now))
+
+    assert [row.operation for row in records.unanswered()] == ["op-a"]

@@ -1,0 +1,12 @@
+# The gates, in one list. Each must pass; the first that does not ends the run.
+set -eu
+run() {
+    echo "== $*"
+    "$@"
+}
+run ruff format --check --quiet .
+run ruff check --quiet .
+run mypy
+run lint-imports --no-timing
+run vulture
+run deptry .
