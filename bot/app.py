@@ -65,7 +65,7 @@ def build(environment: Environment) -> Bot:
         commands=catalog.find_commands(),
     )
     desk = Desk(world)
-    carrier = Carrier(world, SshServers(cloud.host_keys), desk)
+    carrier = Carrier(world, SshServers(lambda spec, server: cloud.host_keys(spec, server.id)), desk)
     engine = Engine(environment.data / "workflow.db", desk, carrier, reference)
     if environment.app_token is None:
         raise ConfigError("SLACK_APP_TOKEN is missing: the bot reaches Slack by Socket Mode.")

@@ -109,10 +109,19 @@ class Command:
         """The first line of its help."""
         return self.help.partition("\n")[0]
 
+    @property
+    def usage(self) -> str:
+        """What to type: "scale [fleet] N|+N|-N [--reason TEXT] [--dry-run]"."""
+        fleet = [] if self.scope is Scope.NONE else ["[fleet]"]
+        arguments = [as_usage(field) for field in dataclasses.fields(self.args)]
+        return " ".join([self.name, *fleet, *arguments, *(["[--dry-run]"] if self.plans else [])])
 
-def argument(meaning: str, *, parse: Callable[[str], Any] = str, default: Any = dataclasses.MISSING) -> Any:
-    """Declare a positional argument; with a default it may be left out."""
-    return _field(meaning, "argument", parse, default)
+
+def argument(
+    meaning: str, *, shown: str = "", parse: Callable[[str], Any] = str, default: Any = dataclasses.MISSING
+) -> Any:
+    """Declare a positional argument, `shown` in the usage; with a default it may be left out."""
+    return _field(meaning, "argument", parse, default, shown)
 
 
 def rest(meaning: str) -> Any:
@@ -130,9 +139,23 @@ def flag(meaning: str) -> Any:
     return _field(meaning, "flag", bool, default=False)
 
 
-def _field(meaning: str, form: str, parse: Callable[[str], Any], default: Any) -> Any:
+def as_usage(field: dataclasses.Field[Any]) -> str:
+    """How one argument looks in the usage; brackets mean that it may be left out."""
+    option = "--" + field.name.replace("_", "-")
+    match field.metadata["form"]:
+        case "flag":
+            return f"[{option}]"
+        case "option":
+            return f"[{option} {field.metadata['shown'] or 'TEXT'}]"
+    name = str(field.metadata["shown"]) or field.name
+    return name if field.default is dataclasses.MISSING else f"[{name}]"
+
+
+def _field(meaning: str, form: str, parse: Callable[[str], Any], default: Any, shown: str = "") -> Any:
     return dataclasses.field(
-        default=default, metadata={"meaning": meaning, "form": form, "parse": parse}, kw_only=True
+        default=default,
+        metadata={"meaning": meaning, "form": form, "parse": parse, "shown": shown},
+        kw_only=True,
     )
 
 

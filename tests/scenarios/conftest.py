@@ -18,6 +18,4 @@ def visitor(lab: Lab) -> Iterator[Visitor]:
     """A visitor to a lab without clones, whose bot runs and where nothing is wrong."""
     visitor = Visitor(lab)
     yield visitor
-    lab.aws.faults.clear()
-    if visitor.clones():
-        visitor.scale_away()
+    visitor.tidy()

@@ -53,12 +53,13 @@ class Visitor:
         """Type it, and return the id of the operation that it opens."""
         before = {message.ts for message in self.lab.slack.messages(CHANNEL)}
         self.ask(text, user=user)
-        seen = self.lab.slack.wait_for(lambda m: m.channel == CHANNEL and m.ts not in before, 30)
-        assert seen.metadata, read(seen)
+        seen = self.lab.slack.wait_for(lambda m: m.ts not in before and bool(m.metadata), 30)
+        assert seen.metadata
         return str(seen.metadata["event_payload"]["operation"])
 
     def press(self, operation: str, *, user: str = ADA, button: str = APPROVE) -> None:
-        """Press a button of the operation's card."""
+        """Press a button of the operation's card, once it is there."""
+        self.until(lambda: _has_button(self.card(operation)), "the card has no buttons")
         self.lab.slack.click(user, CHANNEL, self.card(operation).ts, button)
 
     def try_to_press(self, operation: str) -> None:
@@ -88,10 +89,25 @@ class Visitor:
             self.press(operation)
         return self.end_of(operation)
 
-    def scale_away(self) -> None:
-        """Leave no clone behind, whatever it holds."""
-        operation = self.open("scale web 0 --discard")
-        assert self.end_of(operation).stage is Stage.DONE
+    def tidy(self) -> None:
+        """Let nothing be open, and leave no clone behind, whatever it holds."""
+        self.lab.aws.faults.clear()
+        with closing(SqliteRecords(self.lab.records)) as records:
+            known = records.operations()
+        for operation in known:
+            if operation.stage is Stage.AWAITING_APPROVAL:
+                self.ask(f"deny {operation.id}", user=ADA)
+            self.end_of(operation.id)
+        if self.clones():
+            self._scale_away()
+        for server in self.clones():
+            self.lab.client("ec2").terminate_instances(InstanceIds=[server])
+        self.until(lambda: not self.clones(), "quarantined servers are left")
+
+    def _scale_away(self) -> None:
+        if any("clone" in {tag["Value"] for tag in each["Tags"]} for each in self.clones().values()):
+            operation = self.open("scale web 0 --discard")
+            assert self.end_of(operation).stage is Stage.DONE
 
     def upload(self, name: str, content: bytes) -> int:
         """Upload a file through the load balancer."""
@@ -243,6 +259,10 @@ def _texts(part: Any) -> list[str]:
 def _is_about(message: Message, operation: str) -> bool:
     payload = (message.metadata or {}).get("event_payload") or {}
     return payload.get("operation") == operation
+
+
+def _has_button(message: Message) -> bool:
+    return any(block["type"] == "actions" for block in message.blocks)
 
 
 def _ended(operation: Operation) -> Operation | None:

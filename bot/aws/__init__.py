@@ -1,0 +1,1 @@
+"""AWS, and the only home of boto3."""

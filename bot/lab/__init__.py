@@ -1,0 +1,1 @@
+"""Everything outside, on this machine: local AWS with real hosts, local Slack, a site."""

@@ -1,0 +1,49 @@
+"""The lab's fleet file: the one that a newcomer reads first."""
+
+from pathlib import Path
+
+from bot.lab.aws.furnish import Furnished
+from bot.lab.host.login import PORT
+
+
+def fleet_file(furnished: Furnished, *, user: str, key_file: Path) -> str:
+    """The TOML text that configures the bot for the lab's site."""
+    subnets = ", ".join(f'"{subnet}"' for subnet in furnished.subnets)
+    return f"""\
+# The lab's fleet: one hand-built server, and the clones that you ask for.
+[fleets.web]
+region = "{furnished.region}"
+channel = "C0WEB"
+master = "{furnished.master}"
+target_group = "{furnished.target_group}"
+subnets = [{subnets}]
+max_clones = 8
+price_per_hour = 0.0208
+
+ssh = {{ user = "{user}", key_file = "{key_file}", port = {PORT}, root = ".", sudo = false }}
+health = {{ port = 8080, path = "/healthz" }}
+content = {{ paths = ["/var/www/html"] }}
+
+# Requests that change something go to the master, and so do those for what was just uploaded.
+[fleets.web.writes]
+target_group = "{furnished.writes_target_group}"
+prefixes = ["/upload", "/uploads"]
+
+# What a clone must not do, and what it must be told.
+[fleets.web.recipe]
+services = ["sitedb"]
+restart = ["site"]
+
+[[fleets.web.recipe.rewrite]]
+file = "/etc/site.conf"
+find = "db_host = localhost"
+replace = "db_host = {{{{ master.private_ip }}}}"
+
+[policy.roles]
+viewer = ["U0DAN"]
+operator = ["S0OPS"]
+approver = ["U0ADA"]
+
+[policy.approval]
+scale_out_above = 2
+"""

@@ -1,0 +1,154 @@
+"""The whole lab: hosts, AWS, Slack and a site, and the bot as a process of its own that knows none of them."""
+
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from bot.domain.errors import ServerUnreachable
+from bot.lab.aws.furnish import Furnished, furnish
+from bot.lab.aws.hosts import Delays
+from bot.lab.aws.local import LocalAws
+from bot.lab.aws.network import claim_network
+from bot.lab.fleet_file import fleet_file
+from bot.lab.hosts import Hosts
+from bot.lab.slack.server import LocalSlack
+from bot.lab.tools import find_tools
+
+_CONNECT_SECONDS = 30
+_STOP_SECONDS = 10
+_KEPT_FROM_OUTSIDE = ("PATH", "HOME", "LANG", "PYTHONPATH", "VIRTUAL_ENV", "COVERAGE_PROCESS_START")
+
+
+class Lab:
+    """Everything on this machine. `start` it; `close` leaves nothing behind but the fetched tools."""
+
+    def __init__(self, folder: Path, *, delays: Delays | None = None, port: int = 0) -> None:
+        self._stack = ExitStack()
+        folder.mkdir(parents=True, exist_ok=True)
+        self.tools = find_tools(folder.resolve())
+        self.folder = Path(tempfile.mkdtemp(prefix="run-", dir=folder.resolve()))
+        self._stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
+        network = claim_network()
+        self._stack.callback(network.close)
+        self.hosts = Hosts(self.folder, self.tools)
+        self._stack.callback(self.hosts.close)
+        self.aws = LocalAws(self.hosts, network=network.number, delays=delays)
+        self.slack = LocalSlack(port=port)
+        self.site: Furnished
+        self._bot: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> "Lab":
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def data(self) -> Path:
+        """The bot's data folder."""
+        return self.folder / "data"
+
+    @property
+    def records(self) -> Path:
+        """The bot's audit log."""
+        return self.data / "records.db"
+
+    @property
+    def log(self) -> Path:
+        """What the bot writes to standard error."""
+        return self.folder / "bot.log"
+
+    @property
+    def fleet_file(self) -> Path:
+        """The bot's configuration."""
+        return self.folder / "clonebot.toml"
+
+    def start(self) -> None:
+        """Start everything, the bot last; return when it is connected."""
+        self.aws.start()
+        self._stack.callback(self.aws.close)
+        self.slack.start()
+        self._stack.callback(self.slack.close)
+        self.site = furnish(self.aws)
+        self.slack.site_url = self.site.site_url
+        self.slack.records_path = str(self.records)
+        text = fleet_file(self.site, user=self.hosts.user, key_file=self.hosts.key_file)
+        self.fleet_file.write_text(text)
+        self._stack.callback(self.stop_bot)
+        self.start_bot()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The public environment variables that make a bot of ours work in this lab."""
+        kept = {name: os.environ[name] for name in _KEPT_FROM_OUTSIDE if name in os.environ}
+        return kept | {
+            "SLACK_API_URL": self.slack.api_url,
+            "SLACK_BOT_TOKEN": self.slack.bot_token,
+            "SLACK_APP_TOKEN": self.slack.app_token,
+            "SLACK_SIGNING_SECRET": self.slack.signing_secret,
+            "AWS_ENDPOINT_URL": self.aws.endpoint,
+            "AWS_ACCESS_KEY_ID": "lab",
+            "AWS_SECRET_ACCESS_KEY": secrets.token_hex(8),
+            "CLONEBOT_CONFIG": str(self.fleet_file),
+            "CLONEBOT_DATA": str(self.data),
+        }
+
+    def start_bot(self) -> int:
+        """Start the bot; return its process id once it is connected. Call it from the main thread.
+
+        The kernel ends the bot with the thread that started it, so that a killed lab leaves no bot behind.
+        """
+        with self.log.open("ab") as log:
+            self._bot = subprocess.Popen(
+                ["setpriv", "--pdeathsig", "KILL", sys.executable, "-m", "bot", "serve"],
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stderr=log,
+                start_new_session=True,
+            )
+        if not self.slack.wait_until_connected(_CONNECT_SECONDS):
+            raise ServerUnreachable(f"The bot did not start. Its log says: {self.log.read_text()[-2000:]}")
+        return self._bot.pid
+
+    def kill_bot(self) -> None:
+        """End the bot as a crash would."""
+        if self._bot is not None:
+            self._bot.kill()
+            self._bot.wait()
+
+    def stop_bot(self) -> None:
+        """Ask the bot to end; insist after a while."""
+        if self._bot is None:
+            return
+        self._bot.terminate()
+        try:
+            self._bot.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill_bot()
+
+    def close(self) -> None:
+        """End everything."""
+        self._stack.close()
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of an onlooker."""
+        import boto3  # noqa: PLC0415 (only onlookers need it)
+
+        return boto3.client(
+            service,
+            endpoint_url=self.aws.endpoint,
+            region_name=self.site.region,
+            aws_access_key_id="onlooker",
+            aws_secret_access_key="onlooker",  # noqa: S106 (any credentials do)
+        )

@@ -1,0 +1,11 @@
+"""The methods of the Web API, by name."""
+
+from bot.lab.slack.methods import chat, conversations, people, views
+from bot.lab.slack.methods.call import Method
+
+METHODS: dict[str, Method] = {
+    **people.METHODS,
+    **chat.METHODS,
+    **conversations.METHODS,
+    **views.METHODS,
+}

@@ -1,0 +1,151 @@
+"""A visit to the lab: with a person at its page, or without anybody."""
+
+import signal
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bot.domain.errors import UsageError
+from bot.domain.operation import Operation, Stage
+from bot.lab.aws.hosts import NO_DELAYS
+from bot.lab.lab import Lab
+from bot.lab.slack.board import Message
+from bot.records.log import SqliteRecords
+
+_CHANNEL = "C0WEB"
+_LEAD = "U0ADA"
+_APPROVE = "operation.approve"
+_SECONDS = 300
+_ANSWER_SECONDS = 30
+_GLANCE = 0.1
+
+
+def show(folder: Path, port: int) -> int:
+    """Run the lab for a person until Ctrl-C."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    click.echo("Starting the lab (the first time it may fetch sshd and rsync) …")
+    with Lab(folder, port=port) as lab:
+        click.echo(_guide(lab))
+        stop.wait()
+        click.echo("\nStopping …")
+    return 0
+
+
+def _guide(lab: Lab) -> str:
+    return f"""
+  Slack      {lab.slack.url}        open this, type /clone scale 4, become ada, press Approve
+  The site   {lab.site.site_url}      what visitors see, through the load balancer
+  AWS        {lab.aws.endpoint}       as AWS_ENDPOINT_URL, with any credentials
+  Fleet file {lab.fleet_file}
+  Records    {lab.records}
+
+Everything is on this machine. Ctrl-C ends it and removes it all."""
+
+
+def work(folder: Path, texts: Sequence[str], name: str) -> int:
+    """Do all of it as one person, approve as the lead, print what was said; 0 if the fleet is as asked."""
+    with Lab(folder, delays=NO_DELAYS) as lab:
+        user = _user(lab, name)
+        done = [_do(lab, user, text) for text in texts]
+        click.echo("\n--- what people saw in #web-servers")
+        for line in _transcript(lab):
+            click.echo(line)
+        click.echo("\n--- the fleet")
+        for line in describe_fleet(lab):
+            click.echo(line)
+    return 0 if all(done) else 1
+
+
+def _user(lab: Lab, name: str) -> str:
+    for person in lab.slack.team.people:
+        if name in {person.name, person.id}:
+            return person.id
+    names = ", ".join(person.name for person in lab.slack.team.people)
+    raise UsageError(f"There is nobody called {name} in the lab. There are: {names}.")
+
+
+def _do(lab: Lab, user: str, text: str) -> bool:
+    """Type one command; follow what becomes of it. Returns whether it came to what was asked."""
+    before = {message.ts for message in lab.slack.messages(_CHANNEL)}
+
+    def answers(message: Message) -> bool:
+        return message.ts not in before and (message.ephemeral_for == user or bool(message.metadata))
+
+    click.echo(f"> {text}")
+    lab.slack.command(user, _CHANNEL, text)
+    answer = lab.slack.wait_for(answers, _ANSWER_SECONDS)
+    if answer.ephemeral_for:
+        click.echo(_plain(answer))
+        return not answer.text.startswith("Nothing was changed")
+    operation = _follow(lab, answer)
+    click.echo(f"{operation.stage}: {operation.result}")
+    return operation.stage is Stage.DONE and len(serving_clones(lab)) == operation.plan.after
+
+
+def _follow(lab: Lab, card: Message) -> Operation:
+    """Approve as the lead if that is needed, and wait for the end."""
+    operation_id = str((card.metadata or {})["event_payload"]["operation"])
+    records = SqliteRecords(lab.records)
+    deadline = time.monotonic() + _SECONDS
+    pressed = False
+    while time.monotonic() < deadline:
+        operation = records.operation(operation_id)
+        if operation is None or operation.stage.ended:
+            break
+        if operation.stage is Stage.AWAITING_APPROVAL and not pressed:
+            pressed = True
+            lab.slack.click(_LEAD, _CHANNEL, card.ts, _APPROVE)
+        time.sleep(_GLANCE)
+    records.close()
+    if operation is None:
+        raise UsageError(f"The records know no operation {operation_id}.")
+    return operation
+
+
+def serving_clones(lab: Lab) -> list[str]:
+    """The clones that the load balancer finds healthy, as an onlooker sees them."""
+    clones = {each["InstanceId"] for each in _instances(lab) if _tags(each).get("clonebot:role") == "clone"}
+    return sorted(server for server, state in _health(lab).items() if state == "healthy" and server in clones)
+
+
+def describe_fleet(lab: Lab) -> Iterator[str]:
+    """Each server as an onlooker sees it, one line each."""
+    health = _health(lab)
+    for each in _instances(lab):
+        role = _tags(each).get("clonebot:role", "master")
+        service = health.get(each["InstanceId"], "not registered")
+        yield f"{each['InstanceId']}  {role:11}  {each['State']['Name']:8}  {each['PrivateIpAddress']:15}  {service}"
+
+
+def _instances(lab: Lab) -> list[dict[str, Any]]:
+    alive = [{"Name": "instance-state-name", "Values": ["pending", "running", "stopping", "stopped"]}]
+    pages = lab.client("ec2").get_paginator("describe_instances").paginate(Filters=alive)
+    return [each for page in pages for group in page["Reservations"] for each in group["Instances"]]
+
+
+def _tags(instance: dict[str, Any]) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in instance.get("Tags", ())}
+
+
+def _health(lab: Lab) -> dict[str, str]:
+    found = lab.client("elbv2").describe_target_health(TargetGroupArn=lab.site.target_group)
+    targets = found["TargetHealthDescriptions"]
+    return {target["Target"]["Id"]: target["TargetHealth"]["State"] for target in targets}
+
+
+def _transcript(lab: Lab) -> Iterator[str]:
+    for message in lab.slack.messages(_CHANNEL):
+        yield _plain(message)
+        for reply in lab.slack.messages(_CHANNEL, thread=message.ts):
+            yield f"    {_plain(reply)}"
+
+
+def _plain(message: Message) -> str:
+    whom = f" (only to {message.ephemeral_for})" if message.ephemeral_for else ""
+    return f"{message.user}{whom}: {message.text}"

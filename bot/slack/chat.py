@@ -1,0 +1,179 @@
+"""Chat, kept by Slack."""
+
+import logging
+import threading
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlsplit
+
+from slack_sdk import WebClient
+from slack_sdk.webhook import WebhookClient
+
+from bot.domain.errors import ChatError
+from bot.domain.operation import Operation
+from bot.domain.people import Person
+from bot.slack.calls import NETWORK, TIMEOUT, Caller, NoAnswer, SlackRefused
+from bot.slack.people import find_person
+from bot.slack.views.answer import show_answer, show_note
+from bot.slack.views.card import show_operation
+from bot.slack.views.message import Message
+from bot.world import Request
+
+_LOG = logging.getLogger(__name__)
+_OK = 200
+_EVENT = "clonebot_operation"
+_SLACKS_OWN = ("https", "hooks.slack.com")
+_PAGE = 200
+_EARLIER = 600
+"""Seconds before an operation's birth from which on its message is looked for: clocks differ."""
+_ATTEMPTS = 3
+
+
+class SlackChat:
+    """Shows and tells through the Web API. Threads may share it."""
+
+    def __init__(self, client: WebClient, caller: Caller | None = None) -> None:
+        self._client = client
+        self._caller = caller or Caller()
+        self._locks = tuple(threading.Lock() for _ in range(16))
+
+    def home_team(self) -> str:
+        """The id of our workspace."""
+        return str(self._self["team_id"])
+
+    @cached_property
+    def _self(self) -> dict[str, Any]:
+        answer = self._caller.call(self._client.auth_test)
+        return {"team_id": answer["team_id"], "user_id": answer["user_id"]}
+
+    def person(self, team: str, user: str, groups: frozenset[str]) -> Person:
+        """Who this is now, and which of these user groups they are in."""
+        return find_person(self._client, self._caller, team, user, groups)
+
+    def answer(self, request: Request, title: str, lines: Sequence[str]) -> None:
+        """Tell only the person who asked, where they asked."""
+        view = show_answer(title, lines)
+        if not self._reply(request.reply_to, view):
+            self._caller.call(
+                self._client.chat_postEphemeral, channel=request.channel, user=request.user, **_content(view)
+            )
+
+    def show(self, operation: Operation) -> str:
+        """Post the operation's live message, or bring it up to date; return its id."""
+        with self._locks[hash(operation.id) % len(self._locks)]:
+            return self._update(operation, operation.message) or self._post(operation)
+
+    def note(self, operation: Operation, text: str) -> None:
+        """Add a line to the thread of the operation's live message."""
+        message = operation.message or self._find(operation)
+        if not message:
+            raise ChatError(f"`{operation.id}` has no message yet.")
+        self._caller.call(
+            self._client.chat_postMessage,
+            again=False,
+            channel=operation.channel,
+            thread_ts=message,
+            **_content(show_note(text)),
+            **_NO_PREVIEWS,
+        )
+
+    def _reply(self, url: str, view: Message) -> bool:
+        """Answer through the address that came with the request; False where that does not work."""
+        if not self._is_slacks(url):
+            return False
+        hook = WebhookClient(url, timeout=TIMEOUT, retry_handlers=[], logger=_LOG)
+        try:
+            answer = hook.send(response_type="ephemeral", replace_original=False, **_content(view))
+        except NETWORK as error:
+            _LOG.warning("Slack's reply address did not answer: %s", type(error).__name__)
+            return False
+        return answer.status_code == _OK
+
+    def _is_slacks(self, url: str) -> bool:
+        ours = urlsplit(self._client.base_url)
+        theirs = urlsplit(url)
+        whole = (theirs.scheme, theirs.netloc)
+        return bool(theirs.netloc) and whole in {_SLACKS_OWN, (ours.scheme, ours.netloc)}
+
+    def _update(self, operation: Operation, message: str) -> str:
+        """Bring a message up to date; empty if there is none (any more)."""
+        if not message:
+            return ""
+        try:
+            self._caller.call(
+                self._client.chat_update,
+                channel=operation.channel,
+                ts=message,
+                metadata=_metadata(operation),
+                **_content(show_operation(operation)),
+            )
+        except SlackRefused as refused:
+            if refused.code != "message_not_found":
+                raise
+            return ""
+        return message
+
+    def _post(self, operation: Operation) -> str:
+        """Post once: look first whether it was posted and we did not live to remember it."""
+        for attempt in range(1, _ATTEMPTS + 1):
+            found = self._update(operation, self._find(operation))
+            if found:
+                return found
+            try:
+                return self._post_new(operation)
+            except NoAnswer:
+                if attempt == _ATTEMPTS:
+                    raise
+            self._caller.sleep(attempt)
+        raise AssertionError
+
+    def _post_new(self, operation: Operation) -> str:
+        answer = self._caller.call(
+            self._client.chat_postMessage,
+            again=False,
+            channel=operation.channel,
+            metadata=_metadata(operation),
+            **_content(show_operation(operation)),
+            **_NO_PREVIEWS,
+        )
+        return str(answer["ts"])
+
+    def _find(self, operation: Operation) -> str:
+        """The id of this operation's message in its channel; empty if there is none."""
+        oldest = f"{operation.created.timestamp() - _EARLIER:.6f}"
+        cursor = ""
+        while True:
+            page = self._caller.call(
+                self._client.conversations_history,
+                channel=operation.channel,
+                oldest=oldest,
+                limit=_PAGE,
+                cursor=cursor,
+                include_all_metadata=True,
+            )
+            for message in page.get("messages") or ():
+                if self._is_card_of(message, operation):
+                    return str(message["ts"])
+            cursor = (page.get("response_metadata") or {}).get("next_cursor") or ""
+            if not cursor:
+                return ""
+
+    def _is_card_of(self, message: dict[str, Any], operation: Operation) -> bool:
+        metadata = message.get("metadata") or {}
+        return (
+            message.get("user") == self._self["user_id"]
+            and metadata.get("event_type") == _EVENT
+            and (metadata.get("event_payload") or {}).get("operation") == operation.id
+        )
+
+
+_NO_PREVIEWS = {"unfurl_links": False, "unfurl_media": False}
+
+
+def _content(view: Message) -> dict[str, Any]:
+    return {"text": view.text, "blocks": list(view.blocks)}
+
+
+def _metadata(operation: Operation) -> dict[str, Any]:
+    return {"event_type": _EVENT, "event_payload": {"operation": operation.id}}

@@ -1,0 +1,1 @@
+"""What people see in Slack. Pure: a value of the domain becomes text and Block Kit."""

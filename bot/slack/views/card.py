@@ -1,0 +1,130 @@
+"""The live message of an operation: what it changes, for what price, on whose word, and how far it is."""
+
+from collections.abc import Iterator, Sequence
+
+from slack_sdk.models.blocks import (
+    ActionsBlock,
+    Block,
+    ButtonElement,
+    ContextBlock,
+    HeaderBlock,
+    PlainTextObject,
+    SectionBlock,
+)
+
+from bot.domain.operation import Operation, Progress, Stage
+from bot.domain.plan import Plan
+from bot.slack.views.markup import clean, fit, mrkdwn, quote, shorten
+from bot.slack.views.message import LINE, SECTION, WHOLE, Message, marked, message, section, sections
+
+APPROVE = "operation.approve"
+DENY = "operation.deny"
+DECISION = "operation.decision"
+
+_HEADER = 150
+_HOUR = 3600
+_MARKS = {Progress.TO_DO: "▫️", Progress.DOING: "⏳", Progress.DONE: "✅", Progress.FAILED: "❌"}
+_SIGNS = {
+    Stage.AWAITING_APPROVAL: "✋",
+    Stage.WAITING: "🕒",
+    Stage.RUNNING: "⏳",
+    Stage.DONE: "✅",
+    Stage.PARTLY_DONE: "⚠️",
+    Stage.FAILED: "❌",
+    Stage.DENIED: "🚫",
+}
+
+
+def show_operation(operation: Operation) -> Message:
+    """The card as it is now."""
+    return message(f"{operation.plan.summary}: {_headline(operation)}", list(_blocks(operation)))
+
+
+def button_value(operation: Operation) -> str:
+    """What a button sends back: the operation and the plan that the person saw."""
+    return f"{operation.id}:{operation.plan.hash}"
+
+
+def _blocks(operation: Operation) -> Iterator[Block]:
+    plan = operation.plan
+    yield HeaderBlock(text=PlainTextObject(text=shorten(clean(plan.summary), _HEADER), emoji=False))
+    yield section(f"{_SIGNS[operation.stage]} {_status(operation)}")
+    yield SectionBlock(fields=[marked(field) for field in _facts(plan)])
+    if plan.reason:
+        yield section(f"*Reason:* {fit(plan.reason, LINE, quote)}")
+    rest = f"The whole plan is in the records: type `/clone audit {operation.id}`."
+    yield from sections(_steps(operation), budget=WHOLE, rest=rest)
+    yield from sections([f"⚠️ {note}" for note in plan.notes], budget=SECTION // 2)
+    yield ContextBlock(elements=[marked(fit(_small_print(operation), SECTION))])
+    if operation.stage is Stage.AWAITING_APPROVAL:
+        yield _decision(operation)
+
+
+def _headline(operation: Operation) -> str:
+    if operation.stage is Stage.RUNNING and operation.progress:
+        done = sum(mark is Progress.DONE for mark in operation.progress)
+        return f"running, {done} of {len(operation.progress)} steps done"
+    return operation.result or str(operation.stage)
+
+
+def _status(operation: Operation) -> str:
+    stage = f"*{str(operation.stage).capitalize()}*"
+    if operation.stage is Stage.AWAITING_APPROVAL:
+        counted = f"{len(operation.approvers)} of {operation.needed}"
+        return f"{stage} ({counted}) by somebody else than {mrkdwn(_mention(operation.requester))}"
+    if operation.stage is Stage.WAITING:
+        return f"{stage}, behind {fit(operation.behind, LINE)}" if operation.behind else stage
+    if operation.stage is Stage.DENIED:
+        reason = operation.result if operation.result != operation.stage else ""
+        by = f"{stage} by {mrkdwn(_mention(operation.denied_by))}"
+        return f"{by}: {fit(reason, LINE, quote)}" if reason else by
+    return f"{stage}: {fit(_headline(operation), LINE)}"
+
+
+def _facts(plan: Plan) -> Iterator[str]:
+    yield f"*Clones:* {plan.before} → {plan.after}"
+    if plan.cost_per_hour is not None:
+        yield f"*Cost:* {_money(plan.cost_per_hour)} {quote(plan.currency)} per hour"
+    if plan.seconds:
+        yield f"*Takes:* {_duration(plan.seconds)}"
+    if plan.inverse:
+        yield f"*Back:* `/clone {fit(plan.inverse, LINE, quote)}`"
+
+
+def _steps(operation: Operation) -> Sequence[str]:
+    actions = operation.plan.actions
+    if operation.stage in {Stage.AWAITING_APPROVAL, Stage.WAITING, Stage.DENIED}:
+        return [f"{number}. {action}" for number, action in enumerate(actions, 1)]
+    marks = zip(operation.progress, actions, strict=True)
+    return [f"{_MARKS[mark]} {number}. {action}" for number, (mark, action) in enumerate(marks, 1)]
+
+
+def _small_print(operation: Operation) -> str:
+    people = [f"asked by {_mention(operation.requester)}"]
+    if operation.approvers:
+        people.append(f"approved by {', '.join(map(_mention, operation.approvers))}")
+    return " · ".join([f"`{operation.id}`", *people, f"plan `{operation.plan.short_hash}`"])
+
+
+def _decision(operation: Operation) -> ActionsBlock:
+    value = button_value(operation)
+    approve = ButtonElement(text="Approve", action_id=APPROVE, value=value, style="primary")
+    deny = ButtonElement(text="Deny", action_id=DENY, value=value, style="danger")
+    return ActionsBlock(block_id=DECISION, elements=[approve, deny])
+
+
+def _mention(person: str) -> str:
+    return "@" + person.partition("/")[2]
+
+
+def _money(amount: float) -> str:
+    whole, _, cents = f"{amount:+,.4f}".partition(".")
+    return f"{whole}.{cents.rstrip('0').ljust(2, '0')}"
+
+
+def _duration(seconds: int) -> str:
+    if seconds < 2 * 60:
+        return f"about {seconds} s"
+    if seconds < 2 * _HOUR:
+        return f"about {round(seconds / 60)} min"
+    return f"about {seconds / _HOUR:.1f} h"

@@ -1,0 +1,1 @@
+"""The servers over SSH: the only home of fabric and paramiko."""

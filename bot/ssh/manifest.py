@@ -1,0 +1,77 @@
+"""Lists of the content, made by shell functions that are the same on every server of a fleet.
+
+Names may hold anything but NUL, so lists are separated by NUL and sorted as bytes.
+"""
+
+import shlex
+from collections.abc import Sequence
+from hashlib import sha256
+
+from bot.ssh.patterns import find_conditions
+
+_WALK = r"""
+walk() {{
+    (
+        cd -- "$R$1" && shift &&
+            find . -ignore_readdir_race -regextype posix-extended \( {left_out} \) -prune -o "$@"
+    )
+}}
+"""
+
+_FINGERPRINT = r"""
+owners=
+if [ "$(id -u)" = 0 ]; then owners=' %U %G'; fi
+
+listing() {
+    for path; do
+        printf 'path %s\0' "$path"
+        # The size and time of a folder change with what is left out in it.
+        walk "$path" \( -type d -printf "%y %m$owners %P\0" -o \
+            -printf "%y %m %s %T@$owners %P -> %l\0" \) || printf unreadable >&3
+    done
+}
+
+fingerprint() {
+    exec 4>&1
+    trouble=$({ listing "$@" | sort -z | sha256sum >&4; } 3>&1)
+    printf '%s\n' "$trouble"
+}
+"""
+
+_FILES = r"""
+files() {
+    # What it is, its size, its time, its path: a file is another one as soon as one of them differs.
+    walk "$1" ! -type d -printf "%y %s %T@ $1/%P\0" >"$2.unsorted" || return
+    sort -z -- "$2.unsorted" >"$2" && rm -f -- "$2.unsorted"
+}
+"""
+
+
+def walking(exclude: Sequence[str]) -> str:
+    """Make the function `walk PATH CONDITIONS…`: find without what is excluded."""
+    return _WALK.format(left_out=shlex.join(find_conditions(exclude)))
+
+
+def fingerprinting(exclude: Sequence[str]) -> str:
+    """Make `fingerprint PATH…`: prints a hash, and a line that is empty if all could be read."""
+    return walking(exclude) + _FINGERPRINT
+
+
+def listing_files(exclude: Sequence[str]) -> str:
+    """Make `files PATH LIST`: writes the sorted list of what is no folder."""
+    return walking(exclude) + _FILES
+
+
+def list_name(path: str) -> str:
+    """Name the file that remembers what of this path was copied."""
+    return f"synced-{sha256(path.encode()).hexdigest()[:16]}"
+
+
+def records(output: bytes) -> tuple[bytes, ...]:
+    """Split a list."""
+    return tuple(record for record in output.split(b"\0") if record)
+
+
+def path_of(record: bytes) -> str:
+    """The path in a record of `files`, as text; bytes that are none are escaped."""
+    return record.split(b" ", 3)[3].decode(errors="backslashreplace")

@@ -1,0 +1,1 @@
+"""What people can type: one file per subcommand, each a pure function that decides."""

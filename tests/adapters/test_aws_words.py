@@ -1,0 +1,99 @@
+"""What AWS refuses with is told in our words, in one line, and without secrets."""
+
+import pytest
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    ParamValidationError,
+)
+
+from bot.aws.words import in_our_words
+from bot.domain.errors import (
+    CloudDenied,
+    CloudError,
+    CloudUnreachable,
+    NoCapacity,
+    NotThereYet,
+    QuotaReached,
+    Throttled,
+)
+
+
+def refusal(code: str, message: str = "Because.", status: int = 400) -> ClientError:
+    return ClientError(
+        {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}},  # type: ignore[typeddict-item]  # the part that is read
+        "RunInstances",
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("InsufficientInstanceCapacity", NoCapacity),
+        ("InsufficientFreeAddressesInSubnet", NoCapacity),
+        ("Unsupported", NoCapacity),
+        ("RequestLimitExceeded", Throttled),
+        ("Throttling", Throttled),
+        ("TooManyRequestsException", Throttled),
+        ("VcpuLimitExceeded", QuotaReached),
+        ("InstanceLimitExceeded", QuotaReached),
+        ("VolumeLimitExceeded", QuotaReached),
+        ("TooManyTargets", QuotaReached),
+        ("TooManyRules", QuotaReached),
+        ("UnauthorizedOperation", CloudDenied),
+        ("AccessDenied", CloudDenied),
+        ("AuthFailure", CloudDenied),
+        ("ExpiredToken", CloudDenied),
+        ("InvalidClientTokenId", CloudDenied),
+        ("InvalidInstanceID.NotFound", NotThereYet),
+        ("InvalidAMIID.NotFound", NotThereYet),
+        ("InvalidSubnetID.NotFound", CloudError),
+        ("TargetGroupNotFound", CloudError),
+        ("IncorrectInstanceState", CloudError),
+    ],
+)
+def test_a_code_has_its_kind(code: str, kind: type[CloudError]) -> None:
+    said = in_our_words(refusal(code))
+    assert type(said) is kind
+    assert code in str(said)
+    assert "Because." in str(said)
+
+
+def test_an_id_that_aws_does_not_know_points_to_the_fleet_file() -> None:
+    assert "fleet file" in str(in_our_words(refusal("TargetGroupNotFound")))
+
+
+def test_trouble_of_awss_own_is_told_as_such() -> None:
+    assert type(in_our_words(refusal("InternalError", status=500))) is CloudUnreachable
+
+
+def test_a_refusal_is_one_line_of_bearable_length() -> None:
+    said = str(in_our_words(refusal("Other", "line\n" * 500)))
+    assert "\n" not in said
+    assert len(said) < 400
+
+
+def test_an_encoded_message_is_not_shown() -> None:
+    message = "You are not authorized. Encoded authorization failure message: SeCrEt"
+    assert "SeCrEt" not in str(in_our_words(refusal("UnauthorizedOperation", message)))
+
+
+@pytest.mark.parametrize("kind", [EndpointConnectionError, ConnectTimeoutError])
+def test_no_answer_names_the_host_and_no_password(kind: type[BotoCoreError]) -> None:
+    said = in_our_words(kind(endpoint_url="https://user:hunter2@ec2.example.org:8443/path?x=hunter2"))
+    assert type(said) is CloudUnreachable
+    assert "ec2.example.org:8443" in str(said)
+    assert "hunter2" not in str(said)
+
+
+def test_missing_credentials_say_what_to_set() -> None:
+    said = in_our_words(NoCredentialsError())
+    assert type(said) is CloudUnreachable
+    assert "AWS_ACCESS_KEY_ID" in str(said)
+
+
+def test_a_request_that_boto_refuses_is_told() -> None:
+    assert type(in_our_words(ParamValidationError(report="bad"))) is CloudError
