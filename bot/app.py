@@ -87,7 +87,9 @@ def configure_logs() -> None:
     shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.dict_tracebacks,
+        structlog.processors.ExceptionRenderer(
+            structlog.tracebacks.ExceptionDictTransformer(show_locals=False)  # locals may hold secrets
+        ),
     ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -97,4 +99,5 @@ def configure_logs() -> None:
     handler = logging.StreamHandler(sys.stderr)
     json = structlog.processors.JSONRenderer()
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(json, foreign_pre_chain=shared))
+    logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # what it reports, our errors say
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)

@@ -39,7 +39,9 @@ def hold(folder: Path) -> IO[str]:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / "lock").open("w")
     except OSError as error:
-        raise ConfigError(f"CLONEBOT_DATA: the folder {folder} cannot be written ({error.strerror}).") from error
+        raise ConfigError(
+            f"CLONEBOT_DATA: the folder {folder} cannot be written ({error.strerror})."
+        ) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -93,8 +93,14 @@ class Servers(Protocol):
     def prepare(self, spec: FleetSpec, server: Server, recipe: Recipe) -> None:
         """Apply a filled-in recipe and renew the identity. Safe to repeat."""
 
-    def facts(self, spec: FleetSpec, server: Server, recipe: Recipe) -> Facts:
-        """Collect what the proof needs, over one connection."""
+    def clock(self, spec: FleetSpec, server: Server) -> int:
+        """Read the server's own clock, as Unix time."""
+
+    def facts(self, spec: FleetSpec, server: Server, recipe: Recipe, *, as_of: int = 0) -> Facts:
+        """Collect what the proof needs, over one connection.
+
+        With `as_of`, a moment in Unix time, the content's fingerprint leaves out folders and files written later.
+        """
 
     def offer_content(
         self, spec: FleetSpec, master: Server, clones: Sequence[Server], content: Content, *, sync: str
@@ -159,6 +165,9 @@ class Records(Protocol):
 
     def search(self, words: str, *, limit: int = 20) -> tuple[Entry, ...]:
         """Rows that hold all these words, newest first."""
+
+    def find(self, key: str) -> Entry | None:
+        """Look up the row with this key."""
 
     def unanswered(self) -> tuple[Entry, ...]:
         """Requests of the last hour that nothing followed yet, oldest first."""

@@ -7,6 +7,6 @@ run() {
 run ruff format --check --quiet .
 run ruff check --quiet .
 run mypy
-run lint-imports --no-timing
+run lint-imports
 run vulture
 run deptry .

@@ -72,6 +72,11 @@ class SqliteRecords:
             found = self._db.table("audit").search(words, order_by="rowid desc", limit=limit, quote=True)
             return tuple(_entry(row) for row in found)
 
+    def find(self, key: str) -> Entry | None:
+        """Look up the row with this key."""
+        with self._read():
+            return next(iter(self._rows("SELECT * FROM audit WHERE key = ?", key)), None)
+
     def unanswered(self) -> tuple[Entry, ...]:
         """Requests of the last hour that nothing followed yet, oldest first."""
         with self._read():
@@ -105,9 +110,9 @@ class SqliteRecords:
 
     def _append(self, entry: Entry) -> Entry:
         schema.require_triggers(self._db)
-        known = self._rows("SELECT * FROM audit WHERE key = ?", entry.key)
+        known = self.find(entry.key)
         if known:
-            return known[0]
+            return known
         before = self.operation(entry.operation)
         after = advance(before, entry)
         row = self._chained(entry)

@@ -55,9 +55,25 @@ class _Forbidden(Exception):
     """The server's sshd lets no connections through."""
 
 
-def collect(shell: Shell, connections: Connections, spec: FleetSpec, server: Server, recipe: Recipe) -> Facts:
+def read_clock(shell: Shell, spec: FleetSpec, server: Server) -> int:
+    """Ask a server what time it is, as Unix time."""
+    script = Script(what="reading its clock", functions="", calls=[("date", "+%s")])
+    said = shell.run(spec, server, script).strip()
+    if not said.isdigit():
+        raise RemoteFailed(f"{server.id}: it does not know what time it is.")
+    return int(said)
+
+
+def collect(  # noqa: PLR0913, PLR0917 (whom to ask, what, and over which connection)
+    shell: Shell,
+    connections: Connections,
+    spec: FleetSpec,
+    server: Server,
+    recipe: Recipe,
+    as_of: int,
+) -> Facts:
     """Look at a server; changes nothing there."""
-    said = iter(shell.run(spec, server, _script(spec, recipe)).decode(errors="replace").split("\n"))
+    said = iter(shell.run(spec, server, _script(spec, recipe, as_of)).decode(errors="replace").split("\n"))
     machine_id, hostname, digest, trouble = islice(said, 4)
     services = {name: (next(said), next(said)) for name in recipe.services}
     texts = {file: b64decode(next(said)) for file in by_file(recipe)}
@@ -75,7 +91,7 @@ def collect(shell: Shell, connections: Connections, spec: FleetSpec, server: Ser
     )
 
 
-def _script(spec: FleetSpec, recipe: Recipe) -> Script:
+def _script(spec: FleetSpec, recipe: Recipe, as_of: int) -> Script:
     check_services(recipe)
     calls: list[Sequence[str]] = [("identity",), ("fingerprint", *check_content(spec.content))]
     calls += [("service", name) for name in recipe.services]
@@ -85,6 +101,7 @@ def _script(spec: FleetSpec, recipe: Recipe) -> Script:
         what="looking at it",
         functions=fingerprinting(spec.content.exclude) + READ + _FACTS,
         calls=calls,
+        values={"as_of": str(as_of)},
         seconds=300,
     )
 

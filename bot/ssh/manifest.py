@@ -21,12 +21,14 @@ walk() {{
 _FINGERPRINT = r"""
 owners=
 if [ "$(id -u)" = 0 ]; then owners=' %U %G'; fi
+newer=-false
+if [ "$as_of" != 0 ]; then newer="-type d -o -newermt @$as_of"; fi
 
 listing() {
     for path; do
         printf 'path %s\0' "$path"
         # The size and time of a folder change with what is left out in it.
-        walk "$path" \( -type d -printf "%y %m$owners %P\0" -o \
+        walk "$path" ! \( $newer \) \( -type d -printf "%y %m$owners %P\0" -o \
             -printf "%y %m %s %T@$owners %P -> %l\0" \) || printf unreadable >&3
     done
 }
@@ -53,7 +55,10 @@ def walking(exclude: Sequence[str]) -> str:
 
 
 def fingerprinting(exclude: Sequence[str]) -> str:
-    """Make `fingerprint PATH…`: prints a hash, and a line that is empty if all could be read."""
+    """Make `fingerprint PATH…`: prints a hash, and a line that is empty if all could be read.
+
+    The variable `as_of` leaves out folders, and files written after that moment (Unix time); 0 counts everything.
+    """
     return walking(exclude) + _FINGERPRINT
 
 

@@ -9,7 +9,7 @@ from bot.domain.fleet import Content, FleetSpec, Recipe, Server
 from bot.domain.proof import Facts
 from bot.ssh import offering
 from bot.ssh.connections import Connections, HostKeys
-from bot.ssh.inspection import collect
+from bot.ssh.inspection import collect, read_clock
 from bot.ssh.preparation import prepare
 from bot.ssh.shell import Script, Shell
 from bot.ssh.sync import pull, strays
@@ -43,9 +43,13 @@ class SshServers:
         """Apply a filled-in recipe and renew the identity."""
         prepare(self._shell, spec, server, recipe)
 
-    def facts(self, spec: FleetSpec, server: Server, recipe: Recipe) -> Facts:
+    def clock(self, spec: FleetSpec, server: Server) -> int:
+        """Read the server's own clock, as Unix time."""
+        return read_clock(self._shell, spec, server)
+
+    def facts(self, spec: FleetSpec, server: Server, recipe: Recipe, *, as_of: int = 0) -> Facts:
         """Collect what the proof needs."""
-        return collect(self._shell, self._connections, spec, server, recipe)
+        return collect(self._shell, self._connections, spec, server, recipe, as_of)
 
     def offer_content(
         self, spec: FleetSpec, master: Server, clones: Sequence[Server], content: Content, *, sync: str

@@ -53,6 +53,9 @@ class Desk:
 
     def _decide(self, request: Request) -> str:
         world = self._world
+        decided = self._decided(request)
+        if decided is not None:
+            return decided
         person = identify(world, request.team, request.user)
         parsed = understand(world, person, request.text, request.channel)
         decision = parsed.command.decide(parsed.args, look(world, person, parsed))
@@ -64,6 +67,14 @@ class Desk:
         self._tell(request, answer.title, answer.lines)
         self._write(request, Kind.ANSWERED, answer.title)
         return ""
+
+    def _decided(self, request: Request) -> str | None:
+        """What was decided before a crash cut this off: the operation, or "", or None if nothing was."""
+        for kind in (Kind.PLANNED, Kind.APPROVED, Kind.DENIED, Kind.ANSWERED, Kind.REFUSED):
+            row = self._world.records.find(f"{request.id}:{kind}")
+            if row is not None:
+                return "" if kind in {Kind.ANSWERED, Kind.REFUSED} else row.operation
+        return None
 
     def _open(self, request: Request, person: Person, plan: Plan) -> str:
         needed = approvals_needed(plan, self._world.policy)
@@ -78,7 +89,7 @@ class Desk:
                 "look at the new one and decide again."
             )
         kind = Kind.APPROVED if decision.verdict is Verdict.APPROVE else Kind.DENIED
-        entry = self._entry(request, kind, decision.reason or f"{decision.verdict.value}")
+        entry = self._entry(request, kind, decision.reason)
         written = self._world.records.append(
             Entry(
                 kind=kind,
@@ -226,4 +237,7 @@ def write_plan(  # noqa: PLR0913, PLR0917 (one row, all its parts)
 def dry_run(plan: Plan) -> Answer:
     """Say what the plan would do."""
     steps = tuple(f"{number}. {action}" for number, action in enumerate(plan.actions, 1))
-    return Answer(title=f"Dry run: {plan.summary}", lines=(*steps, *plan.notes, "Nothing was changed."))
+    cost = () if plan.cost_per_hour is None else (f"Per hour: {plan.cost_per_hour:+.4f} {plan.currency}",)
+    takes = (f"Takes about {plan.seconds} s; `/clone {plan.inverse}` leads back.",)
+    lines = (*steps, *plan.notes, *cost, *takes, "Nothing was changed.")
+    return Answer(title=f"Dry run: {plan.summary}", lines=lines)

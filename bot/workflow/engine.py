@@ -17,7 +17,8 @@ from bot.workflow.carry_out import Carrier
 from bot.workflow.desk import Desk
 from bot.world import Request
 
-_DAY = 86400
+_GLANCE_SECONDS = 600
+"""A decision wakes the operation that waits for it; it also looks by itself now and then."""
 _LANE = "lane"
 _DECIDED = "decided"
 _POLL_SECONDS = 0.2
@@ -95,7 +96,7 @@ class Engine:
 
     def _wait_for_decision(self, operation: str) -> None:
         while self._step("undecided", self._desk.undecided, operation):
-            DBOS.recv(_DECIDED, timeout_seconds=_DAY)
+            DBOS.recv(_DECIDED, timeout_seconds=_GLANCE_SECONDS)
 
     def _in_lane(self, operation: str, lane: str, number: int) -> bool:
         with SetWorkflowID(f"{operation}/{number}"), SetEnqueueOptions(queue_partition_key=lane):
@@ -142,7 +143,6 @@ class Engine:
             raise UnexpectedError(result["unexpected"])
         value: T = result["value"]
         return value
-
 
     def _insist(self, do: Callable[[], T]) -> T:
         """Steps are safe to repeat; while the log cannot be written, nothing else happens."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TypeVar
 
 from bot.domain.errors import (
     BotError,
@@ -21,6 +22,8 @@ from bot.world import Clock, Cloud, Servers
 
 PASSING = (CloudUnreachable, NotThereYet, ServerUnreachable, Throttled)
 """Errors that may go away by themselves."""
+
+T = TypeVar("T")
 
 _AT_ONCE = 16
 _FIRST_PAUSE, _LONGEST_PAUSE, _GROWTH = 0.25, 5.0, 1.4
@@ -66,6 +69,16 @@ class Job:
             self.clock.sleep(pause)
             waited += pause
             pause = min(pause * _GROWTH, _LONGEST_PAUSE)
+
+    def patiently(self, seconds: float, do: Callable[[], T]) -> T:
+        """Do it again and again while what goes wrong may go away by itself; then raise that."""
+        trouble: BotError | None = None
+        for _ in self.pauses(seconds):
+            try:
+                return do()
+            except PASSING as error:
+                trouble = error
+        raise trouble or CloudUnreachable("AWS was not asked.")
 
     def each(self, servers: Sequence[Server], what: str, do: Callable[[Server], object]) -> Mapping[str, str]:
         """Do it to each server at once, each with its rows in the log; return what failed, and why."""

@@ -143,10 +143,19 @@ class FakeServers:
             host.restarted += recipe.restart
             host.prepared = True
 
-    def facts(self, spec: FleetSpec, server: Server, recipe: Recipe) -> Facts:
+    def clock(self, spec: FleetSpec, server: Server) -> int:
+        """Read the server's own clock: each write is one tick."""
+        with self._on("clock", spec, server):
+            return next(self._writes)
+
+    def facts(self, spec: FleetSpec, server: Server, recipe: Recipe, *, as_of: int = 0) -> Facts:
         """Collect what the proof needs."""
         with self._on("facts", spec, server) as host:
-            content = _content(host, spec.content)
+            content = {
+                path: file
+                for path, file in _content(host, spec.content).items()
+                if not as_of or file[1] <= as_of
+            }
             return Facts(
                 host_keys=frozenset({host.host_key}),
                 machine_id=host.machine_id,

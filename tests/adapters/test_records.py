@@ -75,14 +75,20 @@ def test_a_row_with_a_known_key_is_not_written_again(records: SqliteRecords) -> 
 def test_rows_are_neither_changed_nor_deleted(records: SqliteRecords, file: Path, sql: str) -> None:
     records.append(entry(Kind.REQUESTED))
 
-    with closing(sqlite3.connect(file)) as other, pytest.raises(sqlite3.IntegrityError, match="the audit log"):
+    with (
+        closing(sqlite3.connect(file)) as other,
+        pytest.raises(sqlite3.IntegrityError, match="the audit log"),
+    ):
         other.execute(sql)
 
 
 def test_a_row_cannot_take_the_place_of_another(records: SqliteRecords, file: Path) -> None:
     records.append(entry(Kind.REQUESTED))
 
-    with closing(sqlite3.connect(file)) as other, pytest.raises(sqlite3.IntegrityError, match="follow the last"):
+    with (
+        closing(sqlite3.connect(file)) as other,
+        pytest.raises(sqlite3.IntegrityError, match="follow the last"),
+    ):
         other.execute("INSERT OR REPLACE INTO audit SELECT * FROM audit WHERE seq = 1")
 
 

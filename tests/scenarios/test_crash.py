@@ -16,7 +16,9 @@ CALLS = ["CreateRule", "CreateImage", "RunInstances", "RegisterTargets"]
 
 @pytest.mark.parametrize("kind", ROWS)
 def test_killed_once_a_row_is_written_it_ends_with_four_clones(visitor: Visitor, kind: str) -> None:
-    rows = visitor.audit("SELECT coalesce(max(seq), 0) FROM audit")[0][0] if visitor.lab.records.exists() else 0
+    rows = (
+        visitor.audit("SELECT coalesce(max(seq), 0) FROM audit")[0][0] if visitor.lab.records.exists() else 0
+    )
     sql = "SELECT count(*) FROM audit WHERE kind = ? AND seq > ?"
     killed = visitor.kill_when(lambda who: who.audit(sql, kind, rows)[0][0] > 0)
 
@@ -58,7 +60,9 @@ def _go_through_a_crash(visitor: Visitor, killed: Callable[[], bool]) -> None:
     visitor.until(lambda: _approve(visitor, operation) or killed(), "nothing happened")
     visitor.until(killed, "the bot was not killed")
     visitor.lab.start_bot()
-    visitor.until(lambda: visitor.knows(operation) or visitor.ask_with(trigger, "scale web 4"), "it was forgotten")
+    visitor.until(
+        lambda: visitor.knows(operation) or visitor.ask_with(trigger, "scale web 4"), "it was forgotten"
+    )
     visitor.until(lambda: _approve(visitor, operation), "it was not approved")
 
     ended = visitor.end_of(operation)

@@ -45,7 +45,10 @@ def test_what_is_uploaded_and_written_while_clones_start_is_on_the_master_and_on
     for server in (visitor.lab.site.master, *visitor.serving()):
         _, book = visitor.fetch(server, "/guestbook")
         for number in early:
-            assert visitor.fetch(server, f"/uploads/photo-{number}.txt") == (200, f"picture {number}".encode())
+            assert visitor.fetch(server, f"/uploads/photo-{number}.txt") == (
+                200,
+                f"picture {number}".encode(),
+            )
         assert f"entry-{written - 1}-end".encode() in book
     assert written > 5
 
@@ -101,10 +104,14 @@ def test_a_clone_with_a_file_that_the_master_lacks_stays_until_it_may_be_lost(vi
     assert not visitor.clones()
 
 
-def test_two_requests_at_once_go_one_after_the_other_and_the_second_says_behind_whom(visitor: Visitor) -> None:
+def test_two_requests_at_once_go_one_after_the_other_and_the_second_says_behind_whom(
+    visitor: Visitor,
+) -> None:
     first, second = visitor.open("scale web 2"), visitor.open("scale web 1")
 
-    visitor.until(lambda: f"`{first}` (scale web 2" in visitor.operation(second).behind, "it waits for nobody")
+    visitor.until(
+        lambda: f"`{first}` (scale web 2" in visitor.operation(second).behind, "it waits for nobody"
+    )
     assert visitor.end_of(first).stage is Stage.DONE
     assert visitor.end_of(second).stage is Stage.DONE
     assert len(visitor.serving()) == 1
@@ -133,7 +140,9 @@ def test_ten_quick_clicks_approve_once_and_the_buttons_go(visitor: Visitor) -> N
     assert len(visitor.ever_launched(operation)) == 3
     assert len(visitor.cards(operation)) == 1
     assert "Approve" not in read(visitor.card(operation))
-    approvals = visitor.audit("SELECT count(*) FROM audit WHERE kind = 'approved' AND operation = ?", operation)
+    approvals = visitor.audit(
+        "SELECT count(*) FROM audit WHERE kind = 'approved' AND operation = ?", operation
+    )
     assert approvals == [(1,)]
 
 
@@ -144,7 +153,9 @@ def test_a_denied_plan_does_nothing_and_says_who_denied_it(visitor: Visitor) -> 
 
     ended = visitor.end_of(operation)
     assert (ended.stage, ended.denied_by) == (Stage.DENIED, f"T0LAB/{ADA}")
-    visitor.until(lambda: "not before the budget meeting" in read(visitor.card(operation)), "the card does not say so")
+    visitor.until(
+        lambda: "not before the budget meeting" in read(visitor.card(operation)), "the card does not say so"
+    )
     assert not visitor.clones()
 
 

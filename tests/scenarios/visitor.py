@@ -138,7 +138,9 @@ class Visitor:
 
     def knows(self, operation: str) -> bool:
         """Whether the records know an operation of this id."""
-        return bool(self.lab.records.exists() and self.audit("SELECT 1 FROM operations WHERE id = ?", operation))
+        return bool(
+            self.lab.records.exists() and self.audit("SELECT 1 FROM operations WHERE id = ?", operation)
+        )
 
     def end_of(self, operation: str, seconds: float = SECONDS) -> Operation:
         """Wait until it has ended."""
@@ -152,7 +154,9 @@ class Visitor:
             if found:
                 return found
             time.sleep(0.05)
-        raise AssertionError(f"{otherwise} after {seconds} s; the bot's log: {self.lab.log.read_text()[-3000:]}")
+        raise AssertionError(
+            f"{otherwise} after {seconds} s; the bot's log: {self.lab.log.read_text()[-3000:]}"
+        )
 
     def serving(self) -> list[str]:
         """The clones that serve, as AWS says."""
@@ -173,7 +177,9 @@ class Visitor:
 
     def fetch(self, server: str, path: str) -> tuple[int, bytes]:
         """GET from one server, past the load balancer."""
-        found = self.lab.client("ec2").describe_instances(InstanceIds=[server])["Reservations"][0]["Instances"][0]
+        found = self.lab.client("ec2").describe_instances(InstanceIds=[server])["Reservations"][0][
+            "Instances"
+        ][0]
         return get(f"http://{found['PrivateIpAddress']}:8080{path}")
 
     def audit(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
