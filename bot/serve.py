@@ -17,7 +17,7 @@ _log = structlog.get_logger()
 
 
 def serve(environment: Environment) -> None:
-    """Serve over Socket Mode until SIGTERM or SIGINT. Raises ConfigError, RecordsError or ChatError at the start."""
+    """Serve over Socket Mode until SIGTERM or SIGINT. Raises ConfigError, RecordsError or ChatError."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -60,10 +60,10 @@ class Cloud(Protocol):
         """Whether the image can be launched. CloudError if it failed."""
 
     def launch(self, spec: FleetSpec, order: Launch, *, operation: str, action: str) -> tuple[str, ...]:
-        """Start up to `order.count` servers in one call (at least one); return their ids. Tagged in the call."""
+        """Start up to `order.count` servers, at least one, in one call that tags them; return their ids."""
 
     def host_keys(self, spec: FleetSpec, server: str) -> tuple[str, ...]:
-        """The SSH host keys ("ssh-ed25519 AAAA…") that its console shows; empty while it shows none."""
+        """The SSH host keys ("ssh-ed25519 AAAA…") that its console shows; none while it shows none."""
 
     def put_in_service(self, spec: FleetSpec, servers: Sequence[str], *, action: str) -> None:
         """Register with the fleet's target group."""
@@ -99,7 +99,7 @@ class Servers(Protocol):
     def facts(self, spec: FleetSpec, server: Server, recipe: Recipe, *, as_of: int = 0) -> Facts:
         """Collect what the proof needs, over one connection.
 
-        With `as_of`, a moment in Unix time, the content's fingerprint leaves out folders and files written later.
+        With `as_of`, a moment in Unix time, the content's fingerprint leaves out folders and later files.
         """
 
     def offer_content(
@@ -150,12 +150,12 @@ class Records(Protocol):
     def append(self, entry: Entry) -> Entry:
         """Write one row and what follows from it, durably, in one transaction; return it as written.
 
-        A row whose key exists already is returned as it was written then. Raises Conflict, and writes nothing,
-        if the operation's life does not allow it.
+        A row whose key exists already is returned as it was written then. Raises Conflict, and writes
+        nothing, if the operation's life does not allow it.
         """
 
     def begin(self, entry: Entry) -> Entry:
-        """Write the intent of an action's next attempt; an earlier attempt without outcome becomes unknown."""
+        """Write the intent of an action's next attempt; one before without outcome becomes unknown."""
 
     def operation(self, operation_id: str) -> Operation | None:
         """Look up one operation."""

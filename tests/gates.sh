@@ -10,3 +10,4 @@ run mypy
 run lint-imports
 run vulture
 run deptry .
+run python -m cogapp --check -I . README.md

@@ -16,8 +16,11 @@ class Ssh:
     """How the bot reaches the servers."""
 
     user: Text
+    """The account to log in with, on the master and so on every clone."""
     key_file: Text
+    """The private key; a relative path counts from the fleet file."""
     port: Port = 22
+    """Where sshd listens."""
     root: Text = "/"
     """Where remote paths begin; a relative one counts from the login folder."""
     sudo: bool = True
@@ -31,7 +34,9 @@ class Health:
     """The page that the load balancer asks for."""
 
     port: Port = 80
+    """The port that the balancer asks."""
     path: Text = "/"
+    """What it asks for; an answer of 200 to 399 is healthy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +44,7 @@ class Content:
     """What is copied from the master to the clones."""
 
     paths: Annotated[tuple[Text, ...], MinLen(1)]
+    """Absolute folders, the same on every server."""
     exclude: tuple[Text, ...] = ()
     """rsync patterns, relative to each path."""
 
@@ -48,8 +54,11 @@ class Writes:
     """Which requests only the master may answer."""
 
     target_group: Text
+    """ARN of the target group that holds the master alone."""
     methods: tuple[Text, ...] = ("POST", "PUT", "PATCH", "DELETE")
+    """HTTP methods that change something."""
     prefixes: tuple[Text, ...] = ()
+    """Paths whose every request goes to the master, such as "/upload"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +69,11 @@ class Rewrite:
     """
 
     file: Text
+    """The settings file, as an absolute path."""
     find: Text
+    """The text that makes the master what it is."""
     replace: Text
+    """The text that makes a clone of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,16 +93,22 @@ class FleetSpec:
 
     name: Text
     region: Text
+    """The AWS region."""
     channel: Text
+    """The Slack channel's id (C…); invite the bot there."""
     master: Text
+    """The instance id (i-…) of the existing server. The bot never ends it."""
     target_group: Text
+    """ARN of the target group that serves the site; the master is in it."""
     subnets: Annotated[tuple[Text, ...], MinLen(1)]
+    """Where clones are started, spread evenly."""
     ssh: Ssh
     content: Content
     writes: Writes
     health: Health = Health()
     recipe: Recipe = Recipe()
     max_clones: Annotated[int, Ge(1), Le(500)] = 10
+    """More than this is refused, whoever asks."""
     instance_type: Text | None = None
     """Default: the master's."""
     security_groups: tuple[Text, ...] = ()
@@ -98,6 +116,7 @@ class FleetSpec:
     price_per_hour: Annotated[float, Ge(0)] | None = None
     """What one clone costs per hour, in `currency`, to show in plans."""
     currency: Text = "USD"
+    """Of `price_per_hour`."""
 
 
 class Role(StrEnum):

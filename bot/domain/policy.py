@@ -25,6 +25,7 @@ class Policy:
     """The `[policy]` table: who holds each role (Slack user ids U… or user group ids S…)."""
 
     roles: Mapping[Power, tuple[str, ...]] = field(default_factory=dict)
+    """For each of `viewer`, `operator`, `approver`, `admin`: who holds it."""
     approval: Approval = Approval()
 
     @property

@@ -10,11 +10,11 @@ from bot.domain.fleet import Recipe, Rewrite
 
 _TEMPLATES = ImmutableSandboxedEnvironment(
     undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True
-)  # noqa: S701 (settings files, not HTML)
+)
 
 
 def fill(recipe: Recipe, *, master_address: str, clone_address: str) -> Recipe:
-    """Replace `{{ master.private_ip }}` and `{{ clone.private_ip }}`. Raises ConfigError on any other name."""
+    """Replace `{{ master.private_ip }}`, `{{ clone.private_ip }}`. ConfigError on any other name."""
     names = {"master": {"private_ip": master_address}, "clone": {"private_ip": clone_address}}
     return replace(recipe, rewrite=tuple(_fill(rewrite, names) for rewrite in recipe.rewrite))
 

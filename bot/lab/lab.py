@@ -1,4 +1,4 @@
-"""The whole lab: hosts, AWS, Slack and a site, and the bot as a process of its own that knows none of them."""
+"""The whole lab: hosts, AWS, Slack, a site; and the bot, a process of its own that knows none of them."""
 
 import os
 import secrets
@@ -8,7 +8,7 @@ import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Self
 
 from bot.domain.errors import ServerUnreachable
 from bot.lab.aws.furnish import Furnished, furnish
@@ -43,7 +43,7 @@ class Lab:
         self.site: Furnished
         self._bot: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> "Lab":
+    def __enter__(self) -> Self:
         try:
             self.start()
         except BaseException:
@@ -141,7 +141,7 @@ class Lab:
         """End everything."""
         self._stack.close()
 
-    def client(self, service: str) -> Any:
+    def client(self, service: Literal["ec2", "elbv2"]) -> Any:
         """A boto3 client of an onlooker."""
         import boto3  # noqa: PLC0415 (only onlookers need it)
 

@@ -120,7 +120,8 @@ def describe_fleet(lab: Lab) -> Iterator[str]:
     for each in _instances(lab):
         role = _tags(each).get("clonebot:role", "master")
         service = health.get(each["InstanceId"], "not registered")
-        yield f"{each['InstanceId']}  {role:11}  {each['State']['Name']:8}  {each['PrivateIpAddress']:15}  {service}"
+        place = f"{each['State']['Name']:8}  {each['PrivateIpAddress']:15}"
+        yield f"{each['InstanceId']}  {role:11}  {place}  {service}"
 
 
 def _instances(lab: Lab) -> list[dict[str, Any]]:

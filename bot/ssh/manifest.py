@@ -57,7 +57,7 @@ def walking(exclude: Sequence[str]) -> str:
 def fingerprinting(exclude: Sequence[str]) -> str:
     """Make `fingerprint PATH…`: prints a hash, and a line that is empty if all could be read.
 
-    The variable `as_of` leaves out folders, and files written after that moment (Unix time); 0 counts everything.
+    The variable `as_of` leaves out folders, and files written after that moment (Unix time); 0 counts all.
     """
     return walking(exclude) + _FINGERPRINT
 

@@ -1,4 +1,4 @@
-"""The desk: takes a request, decides what becomes of it, keeps people informed. All of it is safe to repeat."""
+"""The desk: takes a request, decides what becomes of it, keeps people informed. Safe to repeat."""
 
 from dataclasses import dataclass
 

@@ -13,11 +13,11 @@ from bot.workflow.job import PASSING, Job
 
 BAKE_SECONDS = 3600
 LAUNCH_SECONDS = 300
-"""How long a launch is asked for again where AWS gave no clear answer: servers may have started all the same."""
+"""How long a launch is asked for again where AWS gave no clear answer: servers may have started."""
 BOOT_SECONDS = 600
 HEALTHY_SECONDS = 300
 _PROOF_ROUNDS = 4
-"""The first ones demand equality; later ones, on a busy master, overlook what was written since the last copy."""
+"""The first ones demand equality; later ones overlook what was written since the last copy."""
 
 
 def route_writes(job: Job, action: RouteWrites) -> Tally:
@@ -152,7 +152,8 @@ def copy_content(job: Job, clones: tuple[Server, ...], sync_id: str) -> Mapping[
 def prove_each(job: Job, _action: Prove) -> Tally:
     """Judge each clone. Content that changed on the master meanwhile is copied again, a few times.
 
-    A master that is written to all the time never equals its copy; then what it held when the last copy began counts.
+    A master that is written to all the time never equals its copy; then what it held when the last copy
+    began counts.
     """
     tally, master = job.tally, job.master()
     copied_since = 0

@@ -1,4 +1,3 @@
-# ruff: noqa: S310 (http to our own hosts)
 """The lab's hosts: real sshd, real rsync, real processes, on loopback."""
 
 import http.client

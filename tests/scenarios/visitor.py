@@ -144,7 +144,8 @@ class Visitor:
 
     def end_of(self, operation: str, seconds: float = SECONDS) -> Operation:
         """Wait until it has ended."""
-        return self.until(lambda: _ended(self.operation(operation)), f"{operation} has not ended", seconds)
+        self.until(lambda: self.operation(operation).stage.ended, f"{operation} has not ended", seconds)
+        return self.operation(operation)
 
     def until(self, look: Callable[[], Any], otherwise: str, seconds: float = SECONDS) -> Any:
         """Wait until `look` returns something, and return that."""
@@ -188,7 +189,7 @@ class Visitor:
             return db.execute(sql, values).fetchall()
 
     def assert_audit_is_complete(self) -> None:
-        """The chain is whole, the log tells our state, and each call that changed AWS was announced before."""
+        """The chain is whole, the log tells our state, each call that changed AWS was announced before."""
         with closing(SqliteRecords(self.lab.records)) as records:
             assert not records.first_fault()
             told = records.replayed()
@@ -201,7 +202,7 @@ class Visitor:
         """Actions of ended operations that were begun, and nobody wrote what became of them."""
         rows = self.audit("SELECT action, attempt, kind FROM audit WHERE kind IN ('intent', 'outcome')")
         counts = Counter((action, attempt) for action, attempt, _ in rows)
-        return [one for one, number in counts.items() if number != 2]  # noqa: PLR2004 (an intent and an outcome)
+        return [one for one, number in counts.items() if number != 2]
 
     def unannounced_calls(self) -> list[str]:
         """Mutating calls of the bot whose action had no intent in the log when they arrived."""
@@ -269,7 +270,3 @@ def _is_about(message: Message, operation: str) -> bool:
 
 def _has_button(message: Message) -> bool:
     return any(block["type"] == "actions" for block in message.blocks)
-
-
-def _ended(operation: Operation) -> Operation | None:
-    return operation if operation.stage.ended else None
