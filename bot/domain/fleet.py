@@ -9,6 +9,7 @@ from annotated_types import Ge, Le, MinLen
 
 Port = Annotated[int, Ge(1), Le(65535)]
 Text = Annotated[str, MinLen(1)]
+Seconds = Annotated[int, Ge(1), Le(86400)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +89,22 @@ class Recipe:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How many seconds something may take before it counts as failed."""
+
+    bake: Seconds = 3600
+    """Until the image can be launched."""
+    launch: Seconds = 300
+    """While AWS gives no clear answer to a request that makes something: it may have made it all the same."""
+    boot: Seconds = 600
+    """From launch until the server answers over SSH."""
+    healthy: Seconds = 300
+    """From registering until the load balancer finds the server healthy."""
+    drain: Seconds = 900
+    """From deregistering until the last request has ended; more than the target group's own delay."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FleetSpec:
     """One `[fleets.NAME]` table of the fleet file."""
 
@@ -107,6 +124,7 @@ class FleetSpec:
     writes: Writes
     health: Health = Health()
     recipe: Recipe = Recipe()
+    patience: Patience = Patience()
     max_clones: Annotated[int, Ge(1), Le(500)] = 10
     """More than this is refused, whoever asks."""
     instance_type: Text | None = None

@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 
 from bot.domain import policy as policies
 from bot.domain.errors import ConfigError
-from bot.domain.fleet import Content, FleetSpec, Health, Recipe, Rewrite, Ssh, Writes
+from bot.domain.fleet import Content, FleetSpec, Health, Patience, Recipe, Rewrite, Ssh, Writes
 from bot.domain.policy import Approval, Policy
 from bot.domain.recipe import fill
 from bot.domain.shape import NAME, misshapen
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 _SPEC = TypeAdapter(FleetSpec)
 _POLICY = TypeAdapter(Policy)
-_TABLES = (FleetSpec, Ssh, Health, Content, Writes, Recipe, Rewrite, Policy, Approval)
+_TABLES = (FleetSpec, Ssh, Health, Content, Writes, Recipe, Rewrite, Patience, Policy, Approval)
 _KNOWN = {field.name for table in _TABLES for field in dataclasses.fields(table)}
 _LONGEST_SHOWN = 60
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 from bot.domain.errors import BotError, CloudError
 from bot.domain.fleet import Server, Service, State
+from bot.domain.moment import lasting
 from bot.domain.plan import CheckStrays, TakeOut, Terminate
 from bot.domain.tally import Tally
 from bot.workflow.job import PASSING, Job
 
-DRAIN_SECONDS = 900
 _SHOWN = 3
 
 
@@ -29,14 +29,16 @@ def take_out(job: Job, action: TakeOut) -> Tally:
     if not staying:
         return replace(job.tally, stopped="without these clones no healthy server would be left")
     job.cloud.take_out(job.spec, leaving, action=job.action)
-    for _ in job.pauses(DRAIN_SECONDS):
+    for _ in job.pauses(job.spec.patience.drain):
         try:
             service = job.cloud.service(job.spec, leaving)
         except PASSING:
             continue
         if all(state is Service.OUT for state in service.values()):
             return job.tally
-    raise CloudError(f"Requests to {', '.join(leaving)} had not ended after {DRAIN_SECONDS // 60} minutes.")
+    raise CloudError(
+        f"Requests to {', '.join(leaving)} had not ended after {lasting(job.spec.patience.drain)}."
+    )
 
 
 def terminate(job: Job, action: Terminate) -> Tally:
