@@ -39,7 +39,9 @@ def serve() -> None:
 @click.option("--run", "texts", multiple=True, metavar="TEXT", help="Do this without a person; repeatable.")
 @click.option("--as", "person", default="bob", show_default=True, help="Who asks, with --run.")
 @click.option("--folder", type=click.Path(path_type=Path), default=Path(".lab"), show_default=True)
-@click.option("--port", default=0, help="The page's port; by default a free one.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, help="The page's port; by default a free one."
+)
 def lab(texts: tuple[str, ...], person: str, folder: Path, port: int) -> None:
     """Run everything on this machine: a small AWS, a small Slack, a site, and the bot."""
     from bot.lab.visit import show, work  # noqa: PLC0415 (only in the lab is the extra `lab` installed)

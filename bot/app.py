@@ -44,6 +44,8 @@ class SystemClock:
 class Bot:
     """Everything that serves. Nothing has started yet."""
 
+    greet: Callable[[], object]
+    """Ask Slack who we are: a refused token is told at the start, not to each person who types."""
     engine: Engine
     connect: Callable[[], Connection]
 
@@ -72,7 +74,7 @@ def build(environment: Environment) -> Bot:
     secret = environment.signing_secret.get_secret_value()
     slack = build_app(client=client, signing_secret=secret, submit=engine.submit, chat=chat)
     token = environment.app_token.get_secret_value()
-    return Bot(engine=engine, connect=lambda: connect(slack, token))
+    return Bot(greet=chat.home_team, engine=engine, connect=lambda: connect(slack, token))
 
 
 def reference(error: BaseException) -> str:

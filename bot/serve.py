@@ -14,6 +14,7 @@ from bot.domain.errors import ConfigError
 from bot.settings import Environment
 
 _log = structlog.get_logger()
+_GLANCE_SECONDS = 0.2
 
 
 def serve(environment: Environment) -> None:
@@ -22,7 +23,10 @@ def serve(environment: Environment) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     bot = build(environment)
-    lock = hold(environment.data)
+    lock = hold(environment.data, stop)
+    if lock is None:
+        return
+    bot.greet()
     bot.engine.start()
     connection = bot.connect()
     _log.warning("serving")
@@ -33,8 +37,8 @@ def serve(environment: Environment) -> None:
     os._exit(0)
 
 
-def hold(folder: Path) -> IO[str]:
-    """Take the data folder for this process alone; wait while another has it."""
+def hold(folder: Path, stop: threading.Event) -> IO[str] | None:
+    """Take the data folder for this process alone; wait while another has it. None if told to stop."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / "lock").open("w")
@@ -42,9 +46,18 @@ def hold(folder: Path) -> IO[str]:
         raise ConfigError(
             f"CLONEBOT_DATA: the folder {folder} cannot be written ({error.strerror})."
         ) from error
+    if not _take(lock):
+        _log.warning("waiting", why=f"another clonebot serves from {folder}")
+        while not _take(lock):
+            if stop.wait(_GLANCE_SECONDS):
+                return None
+    return lock
+
+
+def _take(lock: IO[str]) -> bool:
+    """Without waiting: a wait for a lock does not end when a signal comes."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        _log.warning("waiting", why=f"another clonebot serves from {folder}")
-        fcntl.flock(lock, fcntl.LOCK_EX)
-    return lock
+        return False
+    return True

@@ -163,8 +163,8 @@ class Records(Protocol):
     def operations(self, *, limit: int = 20) -> tuple[Operation, ...]:
         """Those that have not ended, and then the newest of the others, newest first."""
 
-    def search(self, words: str, *, limit: int = 20) -> tuple[Entry, ...]:
-        """Rows that hold all these words, newest first."""
+    def search(self, words: str, *, limit: int = 20, steps: bool = True) -> tuple[Entry, ...]:
+        """Rows that hold all these words, newest first; without `steps` (and words), what people did."""
 
     def find(self, key: str) -> Entry | None:
         """Look up the row with this key."""

@@ -22,15 +22,27 @@ def _search(args: Args) -> str:
 
 @command("audit", power=Power.VIEWER, args=Args, example="audit op-k3m9ta", search=_search)
 def audit(args: Args, look: Look) -> Answer:
-    """Show the newest rows of the audit log, or of those that hold all these words."""
+    """Show who did what, newest first, or every row of the audit log that holds all these words.
+
+    With an operation's id it shows its steps too: the intent before each, and the outcome after.
+    """
     about = f" with “{args.words}”" if args.words else ""
     if not look.found:
         return Answer(title=f"No row{about} in the audit log.", lines=("Try fewer words.",) if about else ())
+    lines = tuple(map(_line, look.found))
+    if not args.words:
+        return Answer(title="Who did what, newest first", lines=(*lines, *_more(look)))
     number = plural(len(look.found), "row")
-    return Answer(title=f"The newest {number}{about} of the audit log", lines=tuple(map(_line, look.found)))
+    return Answer(title=f"The newest {number}{about} of the audit log", lines=lines)
+
+
+def _more(look: Look) -> tuple[str, ...]:
+    newest = next((row.operation for row in look.found if row.fleet), "")
+    return (f"To see the steps of one, type its id: `/clone audit {newest}`",) if newest else ()
 
 
 def _line(entry: Entry) -> str:
     who = " @" + entry.person.rpartition("/")[2] if entry.person else ""
     where = f" [{entry.fleet}]" if entry.fleet else ""
-    return f"#{entry.seq} {stamp(entry.at)} `{entry.operation}`{where} *{entry.kind}*{who}: {entry.text}"
+    what = f": {entry.text}" if entry.text else ""
+    return f"#{entry.seq} {stamp(entry.at)} `{entry.operation}`{where} *{entry.kind}*{who}{what}"

@@ -22,9 +22,14 @@ def operations(_args: Args, look: Look) -> Answer:
     running = sum(not each.stage.ended for each in look.operations)
     ordered = sorted(look.operations, key=lambda each: each.stage.ended)
     return Answer(
-        title=f"{plural(running, 'operation')} open, {len(ordered) - running} of the newest others",
+        title=_title(running, len(ordered) - running),
         lines=tuple(_line(each, look) for each in ordered),
     )
+
+
+def _title(running: int, ended: int) -> str:
+    begun = f"{plural(running, 'operation')} open" if running else "No operation is open"
+    return f"{begun}; the newest that ended" if ended else begun
 
 
 def _line(operation: Operation, look: Look) -> str:
@@ -32,7 +37,7 @@ def _line(operation: Operation, look: Look) -> str:
     age = span(look.now - operation.created)
     text = f"`{operation.id}` *{operation.stage}*: {operation.plan.summary} ({who}, {age} ago)"
     if operation.result:
-        return f"{text}: {operation.result}"
+        return f"{text}. {operation.result}"
     return text + _next(operation, look)
 
 

@@ -5,12 +5,13 @@ from collections.abc import Mapping, Sequence
 
 from bot.domain.fleet import Fleet, Image, Server, Service, State
 
-_GOING = frozenset({State.SHUTTING_DOWN, State.TERMINATED})
+GOING = frozenset({State.SHUTTING_DOWN, State.TERMINATED})
+"""Servers in these states are as good as gone."""
 
 
 def counted(fleet: Fleet) -> tuple[Server, ...]:
     """The clones that "4 clones" counts: all but those that are going already."""
-    return tuple(clone for clone in fleet.clones if clone.state not in _GOING)
+    return tuple(clone for clone in fleet.clones if clone.state not in GOING)
 
 
 def idle(fleet: Fleet) -> tuple[Server, ...]:

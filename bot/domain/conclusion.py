@@ -1,53 +1,86 @@
 """What an operation came to, judged by what is true now; not by what was tried."""
 
-from bot.domain.fleet import Fleet, Service
+from collections.abc import Iterator
+
+from bot.domain.capacity import counted, idle
+from bot.domain.fleet import Fleet, Server, Service
 from bot.domain.operation import Stage
 from bot.domain.plan import Plan
 from bot.domain.tally import Tally
+from bot.domain.words import plural
+
+_LEFT_ALONE = frozenset({Service.OUT, Service.DRAINING})
+"""The load balancer sends nothing new there."""
 
 
 def conclude(plan: Plan, tally: Tally, fleet: Fleet) -> tuple[Stage, str]:
     """The stage an operation ends in, and the sentences that say so."""
-    if plan.after > plan.before:
-        return _grown(plan, tally, fleet)
-    return _shrunk(plan, tally, fleet)
+    stage, sentences = (_grown if plan.after > plan.before else _shrunk)(plan, tally, fleet)
+    return stage, " ".join(sentences)
 
 
-def _grown(plan: Plan, tally: Tally, fleet: Fleet) -> tuple[Stage, str]:
-    serving = sum(clone.service is Service.HEALTHY for clone in fleet.clones)
-    says = f"{plan.fleet}: {serving} of {plan.after} clones serve"
-    if serving >= plan.after and not tally.stopped:
-        return Stage.DONE, " ".join((f"{says}.", *tally.warnings))
-    stage = Stage.PARTLY_DONE if serving > plan.before else Stage.FAILED
-    return stage, f"{says}, because {_why(tally)}.{_aftermath(tally)} {_again(plan)}"
+def _grown(plan: Plan, tally: Tally, fleet: Fleet) -> tuple[Stage, list[str]]:
+    serving = {clone.id for clone in counted(fleet) if clone.service is Service.HEALTHY}
+    says = f"{plan.fleet}: {len(serving)} of {plan.after} clones serve"
+    beside = [*_set_aside(tally, fleet), *tally.warnings]
+    if len(serving) >= plan.after:
+        return Stage.DONE, [f"{says}.", *beside]
+    stage = Stage.PARTLY_DONE if serving.intersection(tally.launched) else Stage.FAILED
+    idling = {clone.id: f"it is {clone.service}" for clone in idle(fleet)}
+    why = _why({**idling, **tally.failed}, tally.stopped)
+    return stage, [f"{says}, because {why}.", *beside, _again(plan)]
 
 
-def _shrunk(plan: Plan, tally: Tally, fleet: Fleet) -> tuple[Stage, str]:
-    count = len(fleet.clones)
-    noun = "clone" if count == 1 else "clones"
-    if count <= plan.after and not tally.kept and not tally.stopped:
-        return Stage.DONE, " ".join((f"{plan.fleet}: {count} {noun} left.", *tally.warnings))
-    stage = Stage.PARTLY_DONE if count < plan.before else Stage.FAILED
-    says = f"{plan.fleet}: {count} {noun} left instead of {plan.after}, because {_why(tally)}."
-    if tally.kept and not tally.stopped:
-        return stage, f"{says} Rescue them, or type `/clone {plan.command} --discard` to lose them."
-    return stage, f"{says} {_again(plan)}"
+def _shrunk(plan: Plan, tally: Tally, fleet: Fleet) -> tuple[Stage, list[str]]:
+    left = len(counted(fleet))
+    says = f"{plan.fleet}: {plural(left, 'clone')} left"
+    if left <= plan.after:
+        return Stage.DONE, [f"{says}.", *tally.warnings]
+    stage = Stage.PARTLY_DONE if left < plan.before else Stage.FAILED
+    why = _why({**tally.failed, **tally.kept}, tally.stopped)
+    says = f"{says} instead of {plan.after}, because {why}."
+    return stage, [says, *_taken_out(fleet), *tally.warnings, *_rescue(plan, tally)]
 
 
-def _why(tally: Tally) -> str:
-    reasons = {**tally.failed, **tally.kept}
+def _why(reasons: dict[str, str], stopped: str) -> str:
     names: dict[str, list[str]] = {}
     for name, reason in reasons.items():
         names.setdefault(reason.rstrip("."), []).append(name)
     listed = [f"{', '.join(who)}: {reason}" for reason, who in names.items()]
-    return "; ".join(listed) or tally.stopped.rstrip(".") or "the fleet changed meanwhile"
+    if stopped and not any(stopped.rstrip(".").endswith(reason) for reason in names):
+        listed.append(stopped.rstrip("."))
+    return "; ".join(listed) or "the fleet changed meanwhile"
 
 
-def _aftermath(tally: Tally) -> str:
-    servers = [name for name in tally.failed if name in tally.launched]
-    if not servers:
-        return ""
-    return f" Out of service and quarantined for a look: {', '.join(servers)}."
+def _set_aside(tally: Tally, fleet: Fleet) -> Iterator[str]:
+    """Where the servers are now that did not make it: they cost money, and somebody should look."""
+    apart = [server for server in fleet.quarantined if server.id in tally.failed]
+    untagged = [clone for clone in counted(fleet) if clone.id in tally.failed]
+    registered = [server for server in (*apart, *untagged) if server.service not in _LEFT_ALONE]
+    resting = [server for server in apart if server not in registered]
+    if resting:
+        yield f"Out of service and quarantined for a look: {_names(resting)}."
+    if untagged:
+        yield f"Not tagged as quarantined, so still counted as clones: {_names(untagged)}."
+    if registered:
+        yield f"Still registered with the load balancer: {_names(registered)}."
+
+
+def _taken_out(fleet: Fleet) -> Iterator[str]:
+    resting = [clone for clone in idle(fleet) if clone.service in _LEFT_ALONE]
+    if resting:
+        yield f"Out of service, and still there: {_names(resting)}."
+
+
+def _names(servers: list[Server]) -> str:
+    return ", ".join(server.id for server in servers)
+
+
+def _rescue(plan: Plan, tally: Tally) -> Iterator[str]:
+    if tally.kept and not tally.stopped:
+        yield f"Rescue the files, or type `/clone {plan.command} --discard` to lose them."
+    else:
+        yield _again(plan)
 
 
 def _again(plan: Plan) -> str:

@@ -1,14 +1,19 @@
 """The lab's fleet file: the one that a newcomer reads first."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from bot.lab.aws.furnish import Furnished
 from bot.lab.host.login import PORT
 
 
-def fleet_file(furnished: Furnished, *, user: str, key_file: Path) -> str:
+def fleet_file(
+    furnished: Furnished, *, user: str, key_file: Path, patience: Mapping[str, int] | None = None
+) -> str:
     """The TOML text that configures the bot for the lab's site."""
     subnets = ", ".join(f'"{subnet}"' for subnet in furnished.subnets)
+    waits = ", ".join(f"{name} = {seconds}" for name, seconds in (patience or {}).items())
+    waiting = f"patience = {{ {waits} }}\n" if waits else ""
     return f"""\
 # The lab's fleet: one hand-built server, and the clones that you ask for.
 [fleets.web]
@@ -23,7 +28,7 @@ price_per_hour = 0.0208
 ssh = {{ user = "{user}", key_file = "{key_file}", port = {PORT}, root = ".", sudo = false }}
 health = {{ port = 8080, path = "/healthz" }}
 content = {{ paths = ["/var/www/html"] }}
-
+{waiting}
 # Requests that change something go to the master, and so do those for what was just uploaded.
 [fleets.web.writes]
 target_group = "{furnished.writes_target_group}"

@@ -6,11 +6,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from bot.domain.errors import ServerUnreachable
+from bot.domain.errors import ConfigError, ServerUnreachable
 from bot.lab.aws.furnish import Furnished, furnish
 from bot.lab.aws.hosts import Delays
 from bot.lab.aws.local import LocalAws
@@ -28,20 +29,31 @@ _KEPT_FROM_OUTSIDE = ("PATH", "HOME", "LANG", "PYTHONPATH", "VIRTUAL_ENV", "COVE
 class Lab:
     """Everything on this machine. `start` it; `close` leaves nothing behind but the fetched tools."""
 
-    def __init__(self, folder: Path, *, delays: Delays | None = None, port: int = 0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        delays: Delays | None = None,
+        port: int = 0,
+        patience: Mapping[str, int] | None = None,
+    ) -> None:
+        """`patience` is the fleet file's table of that name."""
         self._stack = ExitStack()
-        folder.mkdir(parents=True, exist_ok=True)
+        _make(folder)
         self.tools = find_tools(folder.resolve())
-        self.folder = Path(tempfile.mkdtemp(prefix="run-", dir=folder.resolve()))
-        self._stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
         network = claim_network()
         self._stack.callback(network.close)
+        self.folder = Path(tempfile.mkdtemp(prefix="run-", dir=folder.resolve()))
+        self._stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
         self.hosts = Hosts(self.folder, self.tools)
         self._stack.callback(self.hosts.close)
         self.aws = LocalAws(self.hosts, network=network.number, delays=delays)
         self.slack = LocalSlack(port=port)
+        self._port = port
+        self.patience = patience
         self.site: Furnished
         self._bot: subprocess.Popen[bytes] | None = None
+        self._clients: dict[str, Any] = {}
 
     def __enter__(self) -> Self:
         try:
@@ -78,15 +90,26 @@ class Lab:
         """Start everything, the bot last; return when it is connected."""
         self.aws.start()
         self._stack.callback(self.aws.close)
-        self.slack.start()
+        self._start_slack()
         self._stack.callback(self.slack.close)
         self.site = furnish(self.aws)
         self.slack.site_url = self.site.site_url
         self.slack.records_path = str(self.records)
-        text = fleet_file(self.site, user=self.hosts.user, key_file=self.hosts.key_file)
+        text = fleet_file(
+            self.site, user=self.hosts.user, key_file=self.hosts.key_file, patience=self.patience
+        )
         self.fleet_file.write_text(text)
         self._stack.callback(self.stop_bot)
         self.start_bot()
+
+    def _start_slack(self) -> None:
+        try:
+            self.slack.start()
+        except OSError as error:
+            raise ConfigError(
+                f"The page's port {self._port} cannot be used ({os.strerror(error.errno or 0)}). "
+                "Choose another with --port, or leave that out."
+            ) from error
 
     @property
     def environment(self) -> dict[str, str]:
@@ -145,10 +168,23 @@ class Lab:
         """A boto3 client of an onlooker."""
         import boto3  # noqa: PLC0415 (only onlookers need it)
 
-        return boto3.client(
+        if service in self._clients:
+            return self._clients[service]
+        self._clients[service] = boto3.client(
             service,
             endpoint_url=self.aws.endpoint,
             region_name=self.site.region,
             aws_access_key_id="onlooker",
             aws_secret_access_key="onlooker",  # noqa: S106 (any credentials do)
         )
+        return self._clients[service]
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise ConfigError(
+            f"The lab's folder {folder} cannot be written ({error.strerror}). Choose another with --folder."
+        ) from error

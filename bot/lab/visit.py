@@ -1,6 +1,7 @@
 """A visit to the lab: with a person at its page, or without anybody."""
 
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -22,6 +23,7 @@ _APPROVE = "operation.approve"
 _SECONDS = 300
 _ANSWER_SECONDS = 30
 _GLANCE = 0.1
+_TERMINATED = 128 + signal.SIGTERM
 
 
 def show(folder: Path, port: int) -> int:
@@ -50,6 +52,7 @@ Everything is on this machine. Ctrl-C ends it and removes it all."""
 
 def work(folder: Path, texts: Sequence[str], name: str) -> int:
     """Do all of it as one person, approve as the lead, print what was said; 0 if the fleet is as asked."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
     with Lab(folder, delays=NO_DELAYS) as lab:
         user = _user(lab, name)
         done = [_do(lab, user, text) for text in texts]

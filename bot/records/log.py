@@ -23,6 +23,10 @@ _UNANSWERED = """
     AND NOT EXISTS (SELECT 1 FROM audit WHERE operation = request.operation AND kind != 'requested')
     ORDER BY seq"""
 
+_WHO_DID_WHAT = """
+    SELECT * FROM audit WHERE kind NOT IN ('intent', 'outcome', 'posted', 'answered')
+    ORDER BY seq DESC LIMIT ?"""
+
 _OPERATION: TypeAdapter[Operation] = TypeAdapter(Operation)
 
 
@@ -64,9 +68,11 @@ class SqliteRecords:
             rows = list(self._db.query(sql, [limit]))
         return tuple(_OPERATION.validate_json(row["state"]) for row in rows)
 
-    def search(self, words: str, *, limit: int = 20) -> tuple[Entry, ...]:
-        """Rows that hold all these words, newest first."""
+    def search(self, words: str, *, limit: int = 20, steps: bool = True) -> tuple[Entry, ...]:
+        """Rows that hold all these words, newest first; without `steps` (and words), what people did."""
         with self._read():
+            if not steps:
+                return tuple(self._rows(_WHO_DID_WHAT, limit))
             if not words.strip():
                 return tuple(self._rows("SELECT * FROM audit ORDER BY seq DESC LIMIT ?", limit))
             found = self._db.table("audit").search(words, order_by="rowid desc", limit=limit, quote=True)

@@ -60,7 +60,10 @@ def connect(path: Path) -> Database:
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=FULL")
         _create(db)
-    except (OSError, sqlite3.Error) as error:
+    except OSError as error:
+        hint = "Make CLONEBOT_DATA a folder that the bot may write."
+        raise RecordsError(f"The audit log {path} cannot be opened ({error.strerror}). {hint}") from error
+    except sqlite3.Error as error:
         raise RecordsError(f"The audit log {path} cannot be opened: {error}.") from error
     require_triggers(db)
     return db

@@ -43,7 +43,10 @@ class _Variables(BaseSettings):
         try:
             return cls()
         except ValidationError as error:
-            wrong = [f"{each['loc'][0]}: {each['msg']}" for each in error.errors(include_input=False)]
+            wrong = [
+                f"{each['loc'][0]}: {each['msg'].removeprefix('Value error, ')}"
+                for each in error.errors(include_input=False)
+            ]
             raise ConfigError("\n".join(["The environment is wrong:", *wrong])) from None
 
 

@@ -39,13 +39,14 @@ class _Socket:
 def connect(app: App, app_token: str) -> Connection:
     """Open the connection and serve the app from threads of its own. ConfigError if the token is wrong."""
     logger = logging.getLogger("clonebot.slack.socket")
-    logger.setLevel(logging.WARNING)  # below, it logs what people wrote
+    logger.setLevel(logging.CRITICAL)  # what goes wrong now, our errors say
     handler = SocketModeHandler(app, app_token, logger=logger, concurrency=_THREADS, ping_interval=_PING)
     try:
         _open(handler.client, app.client.base_url)
     except (ConfigError, ChatError):
         _hang_up(handler.client)
         raise
+    logger.setLevel(logging.WARNING)  # below, it logs what people wrote
     return _Socket(app, handler.client)
 
 

@@ -22,6 +22,8 @@ _CHUNK = 64 * 1024
 _LAST_WORDS_SECONDS = 1.0
 _SPARE_SECONDS = 5
 _POLL_SECONDS = 0.1
+_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)
+_PROHIBITED = paramiko.common.OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
 _NO_STATUS = -1
 _TOO_LONG = {124, 137}
 """Exit statuses of `timeout`."""
@@ -152,13 +154,25 @@ def session(line: Line) -> paramiko.Channel:
     """Open a session; a warm connection that turns out to be broken is opened once more."""
     transport = line.transport()
     try:
-        return transport.open_session()
+        return _admitted(transport)
     except paramiko.ChannelException:
         # It works and refuses; closing it would end what others do on it.
         raise
     except (OSError, EOFError, paramiko.SSHException):
         line.forget(transport)
-        return line.transport().open_session()
+        return _admitted(line.transport())
+
+
+def _admitted(transport: paramiko.Transport) -> paramiko.Channel:
+    """Ask a few times: sshd counts a session (MaxSessions) for a moment longer than its channel lives."""
+    for pause in _PAUSES:
+        try:
+            return transport.open_session()
+        except paramiko.ChannelException as error:
+            if error.code == _PROHIBITED:
+                raise
+            time.sleep(pause)
+    return transport.open_session()
 
 
 @contextmanager

@@ -7,10 +7,11 @@ from typing import Any
 import structlog
 
 from bot.command import Answer
+from bot.domain import step as steps
 from bot.domain import tally as tallies
 from bot.domain.audit import Entry, Kind
 from bot.domain.conclusion import conclude
-from bot.domain.errors import BotError, CloudError
+from bot.domain.errors import BotError, NotAllowed, RecordsError
 from bot.domain.operation import Operation, Stage
 from bot.domain.plan import Action, Plan
 from bot.domain.policy import approvals_needed
@@ -39,8 +40,6 @@ _HOW: Mapping[str, Callable[[Job, Any], Tally]] = {
     "terminate": scale_in.terminate,
 }
 
-_FOR_NEW_CLONES = frozenset({"boot", "prepare", "sync", "prove", "put_in_service"})
-
 
 class Carrier:
     """Carries out operations. Every method is one durable step, safe to repeat."""
@@ -59,8 +58,10 @@ class Carrier:
             return False
         try:
             decision = self._decide_again(operation)
+        except RecordsError:
+            raise
         except BotError as error:
-            self.finish(operation, Stage.FAILED, f"Nothing was changed: {error}")
+            self.finish(operation, Stage.FAILED, _refused(operation, error))
             return False
         if isinstance(decision, Plan):
             return self._start(operation, decision, number)
@@ -79,7 +80,8 @@ class Carrier:
             plan = replace(plan, reason=operation.plan.reason)
             needed = max(approvals_needed(plan, self._world.policy), operation.needed)
             by = Origin(person=operation.requester, channel=operation.channel, via=operation.via)
-            write_plan(self._world, f"{operation.id}:planned:{number}", operation.id, plan, by, needed)
+            key = f"{operation.id}:planned:{number}:{plan.short_hash}"
+            write_plan(self._world, key, operation.id, plan, by, needed)
             self._desk.note(operation.id, _changed(operation.plan, plan, needed))
             if needed:
                 return False
@@ -106,9 +108,10 @@ class Carrier:
         operation = self._desk.operation(operation_id)
         tally = tallies.from_json(so_far)
         action = operation.plan.actions[index]
-        if tally.stopped or (action.kind in _FOR_NEW_CLONES and not tally.sound):
+        if tally.stopped or (action.kind in steps.NEW_CLONES_ONLY and not tally.sound):
             return tallies.to_json(tally)
         job = self._job(operation, index, tally)
+        began = self._world.clock.now()
         try:
             after = job.ledger.carry_out(
                 job.action, str(action), lambda: _HOW[action.kind](job, action), index=index
@@ -121,6 +124,8 @@ class Carrier:
         if fresh:
             after = self._set_aside(job, after, fresh)
         self._desk.show(operation_id)
+        took = self._world.clock.now() - began
+        self._desk.note(operation_id, steps.ended(index + 1, operation.plan.actions, tally, after, took))
         return tallies.to_json(after)
 
     def _stopped(self, tally: Tally, action: Action, error: BotError) -> Tally:
@@ -166,7 +171,7 @@ class Carrier:
                 fleet = self._world.cloud.look(job.spec)
             except PASSING:
                 continue
-            except CloudError as error:
+            except BotError as error:
                 _log.warning("not concluded", operation=operation_id, why=str(error))
                 break
             self.finish(operation, *conclude(operation.plan, tally, fleet))
@@ -175,10 +180,11 @@ class Carrier:
         self.finish(operation, Stage.FAILED, text)
 
     def finish(self, operation: Operation, stage: Stage, text: str) -> None:
-        """Record the end, and show it."""
+        """Record the end, and show it; tell who asked, since nobody is told of an edited message."""
         key = f"{operation.id}:finished"
         self._append(operation.id, Kind.FINISHED, key, text, operation.plan, {"stage": str(stage)})
         self._desk.show(operation.id)
+        self._desk.note(operation.id, f"@{operation.requester.partition('/')[2]} {text}")
 
     def _append(  # noqa: PLR0913, PLR0917 (one row, all its parts)
         self,
@@ -200,6 +206,13 @@ class Carrier:
                 detail={"plan": plan.hash, **(detail or {})},
             )
         )
+
+
+def _refused(operation: Operation, error: BotError) -> str:
+    if isinstance(error, NotAllowed):
+        who = operation.requester.partition("/")[2]
+        return f"Nothing was changed: @{who}, who asked for it, may not do so any more ({error})"
+    return f"Nothing was changed: {error}"
 
 
 def _changed(before: Plan, after: Plan, needed: int) -> str:

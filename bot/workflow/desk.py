@@ -12,6 +12,8 @@ from bot.domain.operation import Operation, Stage
 from bot.domain.people import Person
 from bot.domain.plan import Plan
 from bot.domain.policy import approvals_needed
+from bot.domain.step import in_words
+from bot.domain.words import plural
 from bot.workflow.look import World, identify, look, understand
 from bot.world import Request
 
@@ -45,7 +47,7 @@ class Desk:
 
     def refuse(self, request: Request, why: str) -> None:
         """Tell the person that nothing was changed, and why; record it."""
-        self._tell(request, "Nothing was changed", (why,))
+        self._tell(request, "Nothing was changed", tuple(why.splitlines()))
         try:
             self._write(request, Kind.REFUSED, why)
         except RecordsError as error:
@@ -65,7 +67,7 @@ class Desk:
             return self._open(request, person, decision)
         answer = decision if isinstance(decision, Answer) else dry_run(decision)
         self._tell(request, answer.title, answer.lines)
-        self._write(request, Kind.ANSWERED, answer.title)
+        self._close(request, answer.title)
         return ""
 
     def _decided(self, request: Request) -> str | None:
@@ -102,9 +104,17 @@ class Desk:
                 detail={"plan": decision.plan, "request": request.id},
             )
         )
-        self._write(request, Kind.ANSWERED, f"{decision.verdict.value} {decision.operation}")
-        self._tell(request, f"{decision.verdict.value.capitalize()} `{decision.operation}`", ())
+        self._close(request, f"{decision.verdict.value} {decision.operation}")
+        self.show(decision.operation)
+        self._tell(request, *_decided(self.operation(decision.operation), decision.verdict))
         return written.operation
+
+    def _close(self, request: Request, text: str) -> None:
+        """Note that the request was answered. It was decided already, so a failure here undoes nothing."""
+        try:
+            self._write(request, Kind.ANSWERED, text)
+        except RecordsError as error:
+            _log.error("answer not recorded", request=request.id, why=str(error))
 
     def unanswered(self) -> tuple[Request, ...]:
         """Requests that were recorded and then interrupted before anything was decided."""
@@ -113,14 +123,26 @@ class Desk:
             for entry in self._world.records.unanswered()
         )
 
+    def present(self, request: Request) -> None:
+        """Show a new operation; where that fails, tell who asked what to type instead."""
+        trouble = self._show(request.id)
+        if trouble:
+            operation = self.operation(request.id)
+            self._tell(request, *unshown(operation, trouble))
+
     def show(self, operation_id: str) -> None:
         """Bring the operation's live message up to date. Chat's failures change nothing else."""
+        trouble = self._show(operation_id)
+        if trouble:
+            _log.warning("not shown", operation=operation_id, why=trouble)
+
+    def _show(self, operation_id: str) -> str:
+        """Show it; return why that failed, or ""."""
         operation = self.operation(operation_id)
         try:
             message = self._world.chat.show(operation)
         except ChatError as error:
-            _log.warning("not shown", operation=operation_id, why=str(error))
-            return
+            return str(error)
         if message != operation.message:
             self._world.records.append(
                 Entry(
@@ -132,12 +154,13 @@ class Desk:
                     detail={"message": message},
                 )
             )
+        return ""
 
     def note(self, operation_id: str, text: str) -> None:
-        """Add a line to the operation's thread. Chat's failures change nothing else."""
+        """Add a line to the operation's thread. A failure changes nothing else."""
         try:
             self._world.chat.note(self.operation(operation_id), text)
-        except ChatError as error:
+        except (ChatError, RecordsError) as error:
             _log.warning("not noted", operation=operation_id, why=str(error))
 
     def operation(self, operation_id: str) -> Operation:
@@ -234,9 +257,29 @@ def write_plan(  # noqa: PLR0913, PLR0917 (one row, all its parts)
     )
 
 
+def unshown(operation: Operation, trouble: str) -> tuple[str, tuple[str, ...]]:
+    """What to tell who asked when the channel cannot show their operation: what to type in its place."""
+    title = f"`{operation.id}` ({operation.plan.summary}) cannot be shown in its channel"
+    follow = "`/clone operations` shows how it stands."
+    if operation.stage is not Stage.AWAITING_APPROVAL:
+        return title, (trouble, f"It goes on all the same; {follow}")
+    decide = f"Who approves it can type `/clone approve {operation.id}` or `/clone deny {operation.id}`"
+    return title, (trouble, f"{decide}; `/clone {operation.plan.command} --dry-run` shows the plan.", follow)
+
+
+def _decided(operation: Operation, verdict: Verdict) -> tuple[str, tuple[str, ...]]:
+    title = f"{verdict.value.capitalize()} `{operation.id}`: {operation.plan.summary}"
+    if verdict is Verdict.DENY:
+        return title, ("Nothing of it is done.",)
+    missing = operation.needed - len(operation.approvers)
+    if operation.stage is Stage.AWAITING_APPROVAL and missing > 0:
+        return title, (f"It needs {plural(missing, 'more approval')}.",)
+    return title, ("It starts as soon as nothing is ahead of it; its card and thread show how far it is.",)
+
+
 def dry_run(plan: Plan) -> Answer:
     """Say what the plan would do."""
-    steps = tuple(f"{number}. {action}" for number, action in enumerate(plan.actions, 1))
+    steps = tuple(f"{number}. {action}" for number, action in enumerate(in_words(plan.actions), 1))
     cost = () if plan.cost_per_hour is None else (f"Per hour: {plan.cost_per_hour:+.4f} {plan.currency}",)
     takes = (f"Takes about {plan.seconds} s; `/clone {plan.inverse}` leads back.",)
     lines = (*steps, *plan.notes, *cost, *takes, "Nothing was changed.")

@@ -1,8 +1,10 @@
 """The durable engine: what it has begun goes on after a crash from where it was. The only home of dbos."""
 
+import logging
 import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict
 from itertools import count
 from pathlib import Path
@@ -48,6 +50,7 @@ class Engine:
                 "log_level": "WARNING",
             }
         )
+        _log_as_we_do()
         self._handle = DBOS.workflow(name="handle.v1")(self._make_handle())
         self._execute = DBOS.workflow(name="execute.v1")(self._make_execute())
 
@@ -77,7 +80,7 @@ class Engine:
             try:
                 concerned = self._step("decide", self._desk.decide, request)
                 if concerned == request.id:
-                    self._live(concerned)
+                    self._live(request)
                 elif concerned:
                     DBOS.send(concerned, "", _DECIDED)
             except UnexpectedError as error:
@@ -85,14 +88,16 @@ class Engine:
 
         return handle
 
-    def _live(self, operation: str) -> None:
+    def _live(self, request: Request) -> None:
+        operation = request.id
+        self._step("present", self._desk.present, request)
         for number in count(1):
-            self._step("show", self._desk.show, operation)
             self._wait_for_decision(operation)
             lane = self._step("queue", self._desk.queue, operation)
             self._step("show", self._desk.show, operation)
             if not lane or self._in_lane(operation, lane, number):
                 return
+            self._step("show", self._desk.show, operation)
 
     def _wait_for_decision(self, operation: str) -> None:
         while self._step("undecided", self._desk.undecided, operation):
@@ -161,10 +166,22 @@ class UnexpectedError(BotError):
         super().__init__(f"Something unexpected went wrong; the log has it under reference `{reference}`.")
 
 
+def _log_as_we_do() -> None:
+    """The engine brings a log handler of its own; ours knows the format."""
+    log = logging.getLogger("dbos")
+    log.handlers.clear()
+    log.propagate = True
+    log.setLevel(logging.ERROR)
+
+
 def _make_with_wal(file: Path) -> None:
     """Make the file ours alone, in WAL mode, which the engine keeps and does not choose by itself."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.touch(mode=0o600)
-    connection = sqlite3.connect(file)
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.close()
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+        with closing(sqlite3.connect(file)) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+    except (OSError, sqlite3.Error) as error:
+        raise RecordsError(
+            f"What is under way is kept in {file}, which cannot be opened: {error}."
+        ) from error

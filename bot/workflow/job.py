@@ -62,9 +62,10 @@ class Job:
     def pauses(self, seconds: float) -> Iterator[None]:
         """Yield at once, and again after growing pauses, until this many seconds have passed."""
         pause, waited = _FIRST_PAUSE, 0.0
+        began = self.clock.now()
         while True:
             yield
-            if waited >= seconds:
+            if max(waited, (self.clock.now() - began).total_seconds()) >= seconds:
                 return
             self.clock.sleep(pause)
             waited += pause

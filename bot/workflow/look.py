@@ -31,8 +31,10 @@ class World:
 
 def identify(world: World, team: str, user: str) -> Person:
     """Who this is now, read afresh. Raises NotAllowed for strangers, bots and guests."""
+    home = world.chat.home_team()
+    refuse_strangers(Person(team=team, id=user), home)  # ids are unique within a workspace only
     person = world.chat.person(team, user, world.policy.groups)
-    refuse_strangers(person, world.chat.home_team())
+    refuse_strangers(person, home)
     return person
 
 
@@ -69,4 +71,5 @@ def look(world: World, person: Person, parsed: Parsed) -> Look:
 def _found(world: World, parsed: Parsed) -> tuple[Entry, ...]:
     if parsed.command.search is None:
         return ()
-    return world.records.search(parsed.command.search(parsed.args))
+    words = parsed.command.search(parsed.args)
+    return world.records.search(words, steps=bool(words))

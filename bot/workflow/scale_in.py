@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from bot.domain.capacity import GOING
 from bot.domain.errors import BotError, CloudError
 from bot.domain.fleet import Server, Service, State
 from bot.domain.moment import lasting
@@ -10,6 +11,8 @@ from bot.domain.plan import CheckStrays, TakeOut, Terminate
 from bot.domain.tally import Tally
 from bot.workflow.job import PASSING, Job
 
+_MOMENT_SECONDS = 60
+"""How long AWS is asked again where it gave no clear answer."""
 _SHOWN = 3
 
 
@@ -28,7 +31,7 @@ def take_out(job: Job, action: TakeOut) -> Tally:
     staying = [server for server in job.cloud.look(job.spec).in_service if server.id not in leaving]
     if not staying:
         return replace(job.tally, stopped="without these clones no healthy server would be left")
-    job.cloud.take_out(job.spec, leaving, action=job.action)
+    job.patiently(_MOMENT_SECONDS, lambda: job.cloud.take_out(job.spec, leaving, action=job.action))
     for _ in job.pauses(job.spec.patience.drain):
         try:
             service = job.cloud.service(job.spec, leaving)
@@ -48,12 +51,12 @@ def terminate(job: Job, action: Terminate) -> Tally:
     tally = job.tally.with_kept(kept)
     going = tally.leaving(leaving)
     if going:
-        job.cloud.terminate(job.spec, going, action=job.action)
+        job.patiently(_MOMENT_SECONDS, lambda: job.cloud.terminate(job.spec, going, action=job.action))
     return tally
 
 
 def _holding(job: Job, clones: Iterable[Server]) -> Mapping[str, str]:
-    master, clones = job.master(), tuple(clones)
+    master, clones = job.master(), tuple(clone for clone in clones if clone.state not in GOING)
 
     def look(clone: Server) -> str:
         if clone.state is not State.RUNNING:

@@ -44,6 +44,18 @@ def test_killed_around_a_call_it_ends_with_four_clones(visitor: Visitor, action:
         forget()
 
 
+@pytest.mark.parametrize("action", ["RunInstances", "RegisterTargets"])
+def test_killed_once_an_answer_has_arrived_it_ends_with_four_clones(visitor: Visitor, action: str) -> None:
+    known = len(visitor.lab.aws.calls.of(action))
+
+    def answered(_: Visitor) -> bool:
+        return any(call.answered_at for call in visitor.lab.aws.calls.of(action)[known:])
+
+    killed = visitor.kill_when(answered)
+
+    _go_through_a_crash(visitor, killed.is_set)
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_killed_at_a_random_moment_it_ends_with_four_clones(visitor: Visitor, seed: int) -> None:
     wait = random.Random(seed).uniform(0, 6)

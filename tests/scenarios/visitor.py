@@ -188,6 +188,11 @@ class Visitor:
         with closing(sqlite3.connect(f"file:{self.lab.records}?mode=ro", uri=True)) as db:
             return db.execute(sql, values).fetchall()
 
+    def began(self, operation: str, what: str) -> float:
+        """When the last action whose description is like this began, as Unix time."""
+        sql = "SELECT max(at) FROM audit WHERE kind = 'intent' AND operation = ? AND text LIKE ?"
+        return datetime.fromisoformat(self.audit(sql, operation, what)[0][0]).timestamp()
+
     def assert_audit_is_complete(self) -> None:
         """The chain is whole, the log tells our state, each call that changed AWS was announced before."""
         with closing(SqliteRecords(self.lab.records)) as records:

@@ -6,6 +6,7 @@ from typing import Any
 
 import boto3
 
+from bot.domain.errors import BotError
 from bot.lab.aws.local import REGION, LocalAws
 
 SITE_PORT = 8080
@@ -36,7 +37,7 @@ class Furnished:
     site_url: str
 
 
-class NotReadyError(Exception):
+class NotReadyError(BotError):
     """The account's own server does not come up."""
 
 

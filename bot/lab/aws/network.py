@@ -3,6 +3,8 @@
 import socket
 from dataclasses import dataclass
 
+from bot.domain.errors import BotError
+
 FIRST, LAST = 64, 250
 CLAIM_PORT = 7999
 
@@ -19,7 +21,7 @@ class Network:
         self.claim.close()
 
 
-class NoFreeNetworkError(Exception):
+class NoFreeNetworkError(BotError):
     """Every network that a lab may use is taken."""
 
 

@@ -8,7 +8,8 @@ from bot.slack.views.message import Message, message, sections
 def show_answer(title: str, lines: Sequence[str]) -> Message:
     """A title and its lines."""
     rest = "Ask for less, for instance one fleet or more words."
-    return message(title, sections([f"*{title}*", *lines], rest=rest))
+    heading = title if "*" in title else f"*{title}*"
+    return message(title, sections([heading, *lines], rest=rest))
 
 
 def show_note(text: str) -> Message:

@@ -1,6 +1,7 @@
 """The live message of an operation: what it changes, for what price, on whose word, and how far it is."""
 
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 
 from slack_sdk.models.blocks import (
     ActionsBlock,
@@ -9,11 +10,12 @@ from slack_sdk.models.blocks import (
     ContextBlock,
     HeaderBlock,
     PlainTextObject,
-    SectionBlock,
 )
 
+from bot.domain.moment import about
 from bot.domain.operation import Operation, Progress, Stage
-from bot.domain.plan import Plan
+from bot.domain.step import in_words
+from bot.domain.words import plural
 from bot.slack.views.markup import clean, fit, mrkdwn, quote, shorten
 from bot.slack.views.message import LINE, SECTION, WHOLE, Message, marked, message, section, sections
 
@@ -22,7 +24,6 @@ DENY = "operation.deny"
 DECISION = "operation.decision"
 
 _HEADER = 150
-_HOUR = 3600
 _MARKS = {Progress.TO_DO: "▫️", Progress.DOING: "⏳", Progress.DONE: "✅", Progress.FAILED: "❌"}
 _SIGNS = {
     Stage.AWAITING_APPROVAL: "✋",
@@ -37,7 +38,8 @@ _SIGNS = {
 
 def show_operation(operation: Operation) -> Message:
     """The card as it is now."""
-    return message(f"{operation.plan.summary}: {_headline(operation)}", list(_blocks(operation)))
+    running = "running, " if operation.stage is Stage.RUNNING else ""
+    return message(f"{operation.plan.summary}: {running}{_headline(operation)}", list(_blocks(operation)))
 
 
 def button_value(operation: Operation) -> str:
@@ -49,12 +51,13 @@ def _blocks(operation: Operation) -> Iterator[Block]:
     plan = operation.plan
     yield HeaderBlock(text=PlainTextObject(text=shorten(clean(plan.summary), _HEADER), emoji=False))
     yield section(f"{_SIGNS[operation.stage]} {_status(operation)}")
-    yield SectionBlock(fields=[marked(field) for field in _facts(plan)])
+    if facts := " · ".join(_facts(operation)):
+        yield section(facts)
     if plan.reason:
         yield section(f"*Reason:* {fit(plan.reason, LINE, quote)}")
+    yield from sections([f"⚠️ {note}" for note in plan.notes], budget=SECTION // 2)
     rest = f"The whole plan is in the records: type `/clone audit {operation.id}`."
     yield from sections(_steps(operation), budget=WHOLE, rest=rest)
-    yield from sections([f"⚠️ {note}" for note in plan.notes], budget=SECTION // 2)
     yield ContextBlock(elements=[marked(fit(_small_print(operation), SECTION))])
     if operation.stage is Stage.AWAITING_APPROVAL:
         yield _decision(operation)
@@ -63,15 +66,15 @@ def _blocks(operation: Operation) -> Iterator[Block]:
 def _headline(operation: Operation) -> str:
     if operation.stage is Stage.RUNNING and operation.progress:
         done = sum(mark is Progress.DONE for mark in operation.progress)
-        return f"running, {done} of {len(operation.progress)} steps done"
+        return f"{done} of {plural(len(operation.progress), 'step')} done"
     return operation.result or str(operation.stage)
 
 
 def _status(operation: Operation) -> str:
     stage = f"*{str(operation.stage).capitalize()}*"
     if operation.stage is Stage.AWAITING_APPROVAL:
-        counted = f"{len(operation.approvers)} of {operation.needed}"
-        return f"{stage} ({counted}) by somebody else than {mrkdwn(_mention(operation.requester))}"
+        counted = f" ({len(operation.approvers)} of {operation.needed})" if operation.needed > 1 else ""
+        return f"{stage}{counted} by somebody else than {mrkdwn(_mention(operation.requester))}"
     if operation.stage is Stage.WAITING:
         return f"{stage}, behind {fit(operation.behind, LINE)}" if operation.behind else stage
     if operation.stage is Stage.DENIED:
@@ -81,18 +84,18 @@ def _status(operation: Operation) -> str:
     return f"{stage}: {fit(_headline(operation), LINE)}"
 
 
-def _facts(plan: Plan) -> Iterator[str]:
-    yield f"*Clones:* {plan.before} → {plan.after}"
+def _facts(operation: Operation) -> Iterator[str]:
+    plan = operation.plan
     if plan.cost_per_hour is not None:
-        yield f"*Cost:* {_money(plan.cost_per_hour)} {quote(plan.currency)} per hour"
-    if plan.seconds:
-        yield f"*Takes:* {_duration(plan.seconds)}"
+        yield f"*{_money(plan.cost_per_hour)} {quote(plan.currency)}* per hour"
+    if plan.seconds and not operation.stage.ended:
+        yield f"takes about {about(timedelta(seconds=plan.seconds))}"
     if plan.inverse:
-        yield f"*Back:* `/clone {fit(plan.inverse, LINE, quote)}`"
+        yield f"back with `/clone {fit(plan.inverse, LINE, quote)}`"
 
 
 def _steps(operation: Operation) -> Sequence[str]:
-    actions = operation.plan.actions
+    actions = tuple(in_words(operation.plan.actions))
     if operation.stage in {Stage.AWAITING_APPROVAL, Stage.WAITING, Stage.DENIED}:
         return [f"{number}. {action}" for number, action in enumerate(actions, 1)]
     marks = zip(operation.progress, actions, strict=True)
@@ -120,11 +123,3 @@ def _mention(person: str) -> str:
 def _money(amount: float) -> str:
     whole, _, cents = f"{amount:+,.4f}".partition(".")
     return f"{whole}.{cents.rstrip('0').ljust(2, '0')}"
-
-
-def _duration(seconds: int) -> str:
-    if seconds < 2 * 60:
-        return f"about {seconds} s"
-    if seconds < 2 * _HOUR:
-        return f"about {round(seconds / 60)} min"
-    return f"about {seconds / _HOUR:.1f} h"

@@ -6,7 +6,7 @@ import { el, mrkdwn } from "./mrkdwn.js";
 const COMMANDS = [
   ["/clone scale 4", "ask for four clones"], ["/clone scale 1", "back to one clone"],
   ["/clone status", "what is running"], ["/clone operations", "what is waiting, running, done"],
-  ["/clone audit", "who did what"], ["/clone whoami", "what you may do"], ["/clone help", "all commands"],
+  ["/clone audit", "who did what"], ["/clone help scale", "all about one command"], ["/clone whoami", "what you may do"], ["/clone help", "all commands"],
 ];
 const FIRST_PERSON = "U0BOB";
 const GROUP_SECONDS = 300;
@@ -261,11 +261,11 @@ function openThread(message) {
 const narrow = () => matchMedia("(max-width: 760px)").matches;
 
 function become(user) {
+  closeMenu();
   if (user === state.user) return;
   state.unread.clear();
   toastOnce(user);
   follow(user);
-  closeMenu();
   if (!narrow()) $("input").focus();
 }
 

@@ -1,0 +1,153 @@
+"""Every step is safe to repeat: done twice, or cut off around any call that leaves the bot."""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bot.domain.audit import Kind
+from bot.domain.fleet import Role, Service, State
+from bot.domain.operation import Stage
+from tests.workflow.bench import ADA, BOB, LEA, Bench
+
+STRIDE = 7
+"""Not every call, to be quick; the two directions meet different ones."""
+
+
+@contextmanager
+def a_bench() -> Iterator[Bench]:
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(Path(folder))
+        bench.furnish()
+        yield bench
+        bench.assert_audit_is_whole()
+        bench.records.close()
+
+
+def grow(bench: Bench) -> None:
+    """Three clones, with an approval."""
+    operation = bench.ask("scale web 3")
+    bench.approve(operation)
+    ended = bench.end_of(operation)
+    assert (ended.stage, ended.result) == (Stage.DONE, "web: 3 of 3 clones serve.")
+    assert len(bench.serving()) == len(bench.clones()) == 3
+    assert len(ever_launched(bench)) == 3
+    assert ended.approvers == (f"{ADA.team}/{ADA.id}",)
+    assert len([row for row in bench.rows(Kind.APPROVED) if row.operation == operation]) == 1
+
+
+def shrink(bench: Bench) -> None:
+    """All clones go."""
+    ended = bench.end_of(bench.ask("scale web 0"))
+    assert (ended.stage, ended.result) == (Stage.DONE, "web: 0 clones left.")
+    assert bench.clones() == bench.quarantined() == []
+    master = bench.cloud.look(bench.spec).master
+    assert (master.state, master.service) == (State.RUNNING, Service.HEALTHY)
+
+
+def ever_launched(bench: Bench) -> list[str]:
+    servers = bench.cloud._servers.values()  # noqa: SLF001 (the fake forgets nobody, its promises hide the dead)
+    return [server.id for server in servers if server.role is not Role.MASTER]
+
+
+@pytest.mark.parametrize("times", [2, 3])
+def test_every_step_done_several_times_leaves_the_same_world(empty: Bench, times: int) -> None:
+    empty.times = times
+    grow(empty)
+    shrink(empty)
+    assert len(empty.cloud.look(empty.spec).images) == 1
+    assert not any(host.keys for host in empty.servers.hosts.values())
+
+
+def length(job: Callable[[Bench], None], before: Callable[[Bench], None]) -> int:
+    with a_bench() as bench:
+        before(bench)
+        began = bench.supply.calls
+        job(bench)
+        return bench.supply.calls - began
+
+
+@pytest.mark.parametrize(("job", "before"), [(grow, lambda _: None), (shrink, grow)], ids=["out", "in"])
+@pytest.mark.parametrize("cut", ["cut_before", "cut_after"])
+def test_cut_off_around_any_call_it_ends_the_same(
+    job: Callable[[Bench], None], before: Callable[[Bench], None], cut: str
+) -> None:
+    first = 1 if cut == "cut_before" else 4
+    for number in range(first, length(job, before) + 1, STRIDE):
+        with a_bench() as bench:
+            before(bench)
+            setattr(bench.supply, cut, bench.supply.calls + number)
+            try:
+                job(bench)
+            except AssertionError as error:
+                error.add_note(f"{cut}={number}")
+                raise
+
+
+def test_something_unexpected_has_an_outcome_too_and_ends_the_operation(bench: Bench) -> None:
+    operation = bench.ask("scale web 1")
+    bench.cloud.failures["put_in_service"] = [ZeroDivisionError()]
+    with pytest.raises(ZeroDivisionError):
+        bench.end_of(operation)
+    (row,) = (row for row in bench.rows(Kind.OUTCOME) if row.text.startswith("unknown"))
+    assert row.detail["ok"] is False
+    for _ in range(2):
+        bench.carrier.give_up(operation, "Something unexpected went wrong; reference `1a2b`.")
+    ended = bench.operation(operation)
+    assert ended.stage is Stage.FAILED
+    assert ended.result.endswith("reference `1a2b`. Type `/clone status web` to see what is.")
+    assert bench.serving() == []
+
+
+ASK = st.tuples(st.just("ask"), st.sampled_from([BOB, LEA]), st.integers(0, 5))
+DECIDE = st.tuples(st.sampled_from(["approve", "deny"]), st.sampled_from([ADA, LEA, BOB]), st.integers(0, 5))
+GO_ON = st.tuples(st.just("go on"), st.just(BOB), st.integers(0, 5))
+CRASH = st.tuples(st.sampled_from(["cut_before", "cut_after"]), st.just(BOB), st.integers(1, 120))
+
+
+@settings(
+    max_examples=20,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=True,
+)
+@given(st.lists(st.one_of(ASK, DECIDE, GO_ON, GO_ON, CRASH), max_size=12))
+def test_whatever_people_do_and_wherever_it_crashes_the_invariants_hold(
+    story: list[tuple[str, object, int]],
+) -> None:
+    with a_bench() as bench:
+        asked: list[str] = []
+        most = 0
+        for what, person, number in story:
+            match what:
+                case "ask":
+                    most = max(most, number)
+                    operation = bench.ask(f"scale web {number}", person)  # type: ignore[arg-type]  # a person
+                    asked += [operation] if operation else []
+                case "approve" | "deny" if asked:
+                    bench.ask(f"{what} {asked[number % len(asked)]}", person)  # type: ignore[arg-type]
+                case "go on" if asked:
+                    bench.end_of(asked[number % len(asked)])
+                case "cut_before" | "cut_after":
+                    setattr(bench.supply, what, bench.supply.calls + number)
+            assert_invariants(bench, most)
+        bench.supply.restore()
+        for operation in asked:
+            bench.end_of(operation)
+        assert_invariants(bench, most)
+
+
+def assert_invariants(bench: Bench, most: int) -> None:
+    assert len(bench.clones()) <= most
+    assert not bench.quarantined()
+    master = bench.cloud.look(bench.spec).master
+    assert (master.state, master.service) == (State.RUNNING, Service.HEALTHY)
+    for operation in bench.records.operations(limit=100):
+        assert operation.requester not in operation.approvers
+        if operation.stage in {Stage.RUNNING, Stage.DONE} and operation.needed:
+            assert len(operation.approvers) >= operation.needed or operation.result.endswith("nothing to do.")
