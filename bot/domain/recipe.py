@@ -22,7 +22,7 @@ def fill(recipe: Recipe, *, master_address: str, clone_address: str) -> Recipe:
 def _fill(rewrite: Rewrite, names: dict[str, dict[str, str]]) -> Rewrite:
     try:
         return replace(rewrite, replace=_TEMPLATES.from_string(rewrite.replace).render(names))
-    except TemplateError as error:
+    except (TemplateError, TypeError, ArithmeticError) as error:
         raise ConfigError(
             f"The recipe's setting for {rewrite.file} cannot be filled in: {error}. "
             "Known names: {{ master.private_ip }}, {{ clone.private_ip }}."

@@ -15,6 +15,7 @@ from bot.domain.operation import Operation, Stage
 from bot.lab.aws.hosts import NO_DELAYS
 from bot.lab.lab import Lab
 from bot.lab.slack.board import Message
+from bot.lab.slack.team import Team
 from bot.records.log import SqliteRecords
 
 _CHANNEL = "C0WEB"
@@ -33,7 +34,8 @@ def show(folder: Path, port: int) -> int:
         signal.signal(number, lambda *_: stop.set())
     click.echo("Starting the lab (the first time it may fetch sshd and rsync) …")
     with Lab(folder, port=port) as lab:
-        click.echo(_guide(lab))
+        if not stop.is_set():
+            click.echo(_guide(lab))
         stop.wait()
         click.echo("\nStopping …")
     return 0
@@ -53,8 +55,8 @@ Everything is on this machine. Ctrl-C ends it and removes it all."""
 def work(folder: Path, texts: Sequence[str], name: str) -> int:
     """Do all of it as one person, approve as the lead, print what was said; 0 if the fleet is as asked."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
+    user = _user(name)
     with Lab(folder, delays=NO_DELAYS) as lab:
-        user = _user(lab, name)
         done = [_do(lab, user, text) for text in texts]
         click.echo("\n--- what people saw in #web-servers")
         for line in _transcript(lab):
@@ -65,11 +67,12 @@ def work(folder: Path, texts: Sequence[str], name: str) -> int:
     return 0 if all(done) else 1
 
 
-def _user(lab: Lab, name: str) -> str:
-    for person in lab.slack.team.people:
+def _user(name: str) -> str:
+    people = Team.example().people
+    for person in people:
         if name in {person.name, person.id}:
             return person.id
-    names = ", ".join(person.name for person in lab.slack.team.people)
+    names = ", ".join(person.name for person in people)
     raise UsageError(f"There is nobody called {name} in the lab. There are: {names}.")
 
 

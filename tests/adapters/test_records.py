@@ -203,6 +203,14 @@ def test_search_finds_rows_by_any_words_whatever_they_hold(records: SqliteRecord
     assert len(records.search("")) == 2
 
 
+def test_who_did_what_is_told_without_the_steps(records: SqliteRecords) -> None:
+    records.append(entry(Kind.REQUESTED, "a", text="scale web 4"))
+    records.begin(entry(Kind.INTENT, action="op-1.1"))
+    records.append(entry(Kind.ANSWERED, "b", text="approved"))
+
+    assert [row.text for row in records.search("", steps=False)] == ["scale web 4"]
+
+
 def test_a_request_that_nothing_followed_is_found_again(records: SqliteRecords) -> None:
     now = datetime.now(UTC)
     records.append(entry(Kind.REQUESTED, "a", operation="op-a", at=now))

@@ -56,7 +56,9 @@ def _append_raw(folder: Path) -> float:
         db.execute("CREATE TABLE audit (seq INTEGER PRIMARY KEY, row TEXT, hash TEXT)")
         begin, head = time.perf_counter(), ""
         for number in range(_ROWS):
-            row = json.dumps({"seq": number, "text": f"request number {number}", "before": head}, sort_keys=True)
+            row = json.dumps(
+                {"seq": number, "text": f"request number {number}", "before": head}, sort_keys=True
+            )
             head = hashlib.sha256(row.encode()).hexdigest()
             db.execute("BEGIN IMMEDIATE")
             db.execute("INSERT INTO audit VALUES (?, ?, ?)", (number, row, head))

@@ -65,10 +65,10 @@ def test_operations_shows_the_open_ones_first_and_what_an_approver_can_type() ->
     what = "web: 2 → 4 clones (@U0BOB, 5 minutes ago)"
     choice = "Type `/clone approve op-k3m9ta` or `/clone deny op-k3m9ta`"
     assert answer("operations", person=ADA, **known).splitlines() == [
-        "2 operations open, 1 of the newest others",
+        "2 operations open; the newest that ended",
         f"`op-k3m9ta` *awaiting approval*: {what}. {choice}",
         f"`op-bbbbbb` *waiting for its turn*: {what}, behind `op-k3m9ta`",
-        f"`op-aaaaaa` *done*: {what}: 4 of 4 serve",
+        f"`op-aaaaaa` *done*: {what}. 4 of 4 serve",
     ]
     assert "/clone approve" not in answer("operations", person=BOB, **known)
     assert "no operation yet" in answer("operations")
@@ -92,6 +92,16 @@ def test_audit_shows_who_did_what_and_when() -> None:
         "#7 2026-11-22 12:00:00 UTC `op-k3m9ta` [web] *approved* @U0ADA: approved web: 2 → 4 clones",
     ]
     assert answer("audit nothing").startswith("No row with “nothing” in the audit log.")
+
+
+def test_audit_without_words_tells_who_did_what_and_how_to_see_the_steps() -> None:
+    asked = replace(ROW, kind=Kind.REQUESTED, operation="op-zzzzzz", text="", fleet="", seq=8)
+    assert answer("audit", found=(asked, ROW)).splitlines() == [
+        "Who did what, newest first",
+        "#8 2026-11-22 12:00:00 UTC `op-zzzzzz` *requested* @U0ADA",
+        "#7 2026-11-22 12:00:00 UTC `op-k3m9ta` [web] *approved* @U0ADA: approved web: 2 → 4 clones",
+        "To see the steps of one, type its id: `/clone audit op-k3m9ta`",
+    ]
 
 
 def test_audit_asks_for_the_rows_with_the_words_typed() -> None:

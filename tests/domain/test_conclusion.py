@@ -78,36 +78,46 @@ def set_aside(service: Service = OUT) -> tuple[Server, ...]:
             NEW.with_failed({"i-2": "it did not start."}),
             fleet(HEALTHY, quarantined=set_aside()),
             Stage.PARTLY_DONE,
-            "web: 1 of 2 clones serve, because i-2: it did not start. "
-            "Out of service and quarantined for a look: i-2. Type `/clone scale web 2` to try again.",
+            (
+                "web: 1 of 2 clones serve, because i-2: it did not start. "
+                "Out of service and quarantined for a look: i-2. Type `/clone scale web 2` to try again."
+            ),
         ),
         (
             NEW.with_failed({"i-2": "late"}),
             fleet(HEALTHY, quarantined=set_aside(HEALTHY)),
             Stage.PARTLY_DONE,
-            "web: 1 of 2 clones serve, because i-2: late. "
-            "Still registered with the load balancer: i-2. Type `/clone scale web 2` to try again.",
+            (
+                "web: 1 of 2 clones serve, because i-2: late. "
+                "Still registered with the load balancer: i-2. Type `/clone scale web 2` to try again."
+            ),
         ),
         (
             NEW.with_failed({"i-2": "late"}),
             fleet(HEALTHY, OUT),
             Stage.PARTLY_DONE,
-            "web: 1 of 2 clones serve, because i-2: late. Not tagged as quarantined, so still counted as "
-            "clones: i-2. Type `/clone scale web 2` to try again.",
+            (
+                "web: 1 of 2 clones serve, because i-2: late. Not tagged as quarantined, so still counted as "
+                "clones: i-2. Type `/clone scale web 2` to try again."
+            ),
         ),
         (
             NEW.with_failed({"i-1": "rsync failed", "i-2": "rsync failed", "subnet-b": "none to give"}),
             fleet(),
             Stage.FAILED,
-            "web: 0 of 2 clones serve, because i-1, i-2: rsync failed; subnet-b: none to give. "
-            "Type `/clone scale web 2` to try again.",
+            (
+                "web: 0 of 2 clones serve, because i-1, i-2: rsync failed; subnet-b: none to give. "
+                "Type `/clone scale web 2` to try again."
+            ),
         ),
         (
             Tally(stopped="could not bake: not allowed."),
             fleet(),
             Stage.FAILED,
-            "web: 0 of 2 clones serve, because could not bake: not allowed. "
-            "Type `/clone scale web 2` to try again.",
+            (
+                "web: 0 of 2 clones serve, because could not bake: not allowed. "
+                "Type `/clone scale web 2` to try again."
+            ),
         ),
         (
             NEW,
@@ -119,8 +129,10 @@ def set_aside(service: Service = OUT) -> tuple[Server, ...]:
             NEW,
             fleet(HEALTHY, clones=(GOING,)),
             Stage.PARTLY_DONE,
-            "web: 1 of 2 clones serve, because the fleet changed meanwhile. "
-            "Type `/clone scale web 2` to try again.",
+            (
+                "web: 1 of 2 clones serve, because the fleet changed meanwhile. "
+                "Type `/clone scale web 2` to try again."
+            ),
         ),
     ],
 )
@@ -154,23 +166,29 @@ KEPT = Tally(kept={"i-1": "it holds a file that the master lacks: a.jpg"})
             KEPT,
             fleet(HEALTHY, HEALTHY),
             Stage.PARTLY_DONE,
-            "web: 2 clones left instead of 1, because i-1: it holds a file that the master lacks: a.jpg. "
-            "Rescue the files, or type `/clone scale web 1 --discard` to lose them.",
+            (
+                "web: 2 clones left instead of 1, because i-1: it holds a file that the master lacks: a.jpg. "
+                "Rescue the files, or type `/clone scale web 1 --discard` to lose them."
+            ),
         ),
         (
             KEPT,
             fleet(OUT, HEALTHY),
             Stage.PARTLY_DONE,
-            "web: 2 clones left instead of 1, because i-1: it holds a file that the master lacks: a.jpg. "
-            "Out of service, and still there: i-1. "
-            "Rescue the files, or type `/clone scale web 1 --discard` to lose them.",
+            (
+                "web: 2 clones left instead of 1, because i-1: it holds a file that the master lacks: a.jpg. "
+                "Out of service, and still there: i-1. "
+                "Rescue the files, or type `/clone scale web 1 --discard` to lose them."
+            ),
         ),
         (
             Tally(stopped="could not take them out: too long."),
             fleet(DRAINING, DRAINING, HEALTHY),
             Stage.FAILED,
-            "web: 3 clones left instead of 1, because could not take them out: too long. "
-            "Out of service, and still there: i-1, i-2. Type `/clone scale web 1` to try again.",
+            (
+                "web: 3 clones left instead of 1, because could not take them out: too long. "
+                "Out of service, and still there: i-1, i-2. Type `/clone scale web 1` to try again."
+            ),
         ),
     ],
 )

@@ -81,7 +81,11 @@ NOT_ALLOWED = {
     "an operator who denies": (BOB, "deny op-00000000", ["role *approver*", "U0ADA"]),
     "a guest": (GIL, "status", ["no commands from guests"]),
     "a lead who approves what there is not": (ADA, "approve op-00000000", ["op-00000000"]),
-    "a lead who approves a path": (ADA, "approve ../../etc/passwd", ["no operation", "Nothing awaits approval"]),
+    "a lead who approves a path": (
+        ADA,
+        "approve ../../etc/passwd",
+        ["no operation", "Nothing awaits approval"],
+    ),
     "a lead who denies nothing": (ADA, "deny", ["`/clone deny"]),
 }
 

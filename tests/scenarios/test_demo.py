@@ -17,7 +17,19 @@ mount -o remount,bind,ro / && shift && exec "$@"
 
 
 def lab_command(folder: Path) -> list[str]:
-    return [sys.executable, "-B", "-m", "bot", "lab", "--folder", str(folder), "--run", "scale 4", "--run", "scale 1"]
+    return [
+        sys.executable,
+        "-B",
+        "-m",
+        "bot",
+        "lab",
+        "--folder",
+        str(folder),
+        "--run",
+        "scale 4",
+        "--run",
+        "scale 1",
+    ]
 
 
 def test_without_a_person_it_scales_out_and_in_and_says_what_came_of_it(tmp_path: Path) -> None:

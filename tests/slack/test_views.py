@@ -117,19 +117,18 @@ def test_the_card_tells_an_approver_everything() -> None:
             {"text": {"emoji": False, "text": "web: 0 → 4 clones", "type": "plain_text"}, "type": "header"},
             {
                 "text": {
-                    "text": "✋ *Awaiting approval* (0 of 1) by somebody else than <@U0BOB>",
+                    "text": "✋ *Awaiting approval* by somebody else than <@U0BOB>",
                     "type": "mrkdwn",
                     "verbatim": True,
                 },
                 "type": "section",
             },
             {
-                "fields": [
-                    {"text": "*Clones:* 0 → 4", "type": "mrkdwn", "verbatim": True},
-                    {"text": "*Cost:* +0.0832 USD per hour", "type": "mrkdwn", "verbatim": True},
-                    {"text": "*Takes:* about 7 min", "type": "mrkdwn", "verbatim": True},
-                    {"text": "*Back:* `/clone scale web 0`", "type": "mrkdwn", "verbatim": True},
-                ],
+                "text": {
+                    "text": "*+0.0832 USD* per hour · takes about 7 min · back with `/clone scale web 0`",
+                    "type": "mrkdwn",
+                    "verbatim": True,
+                },
                 "type": "section",
             },
             {
@@ -142,18 +141,7 @@ def test_the_card_tells_an_approver_everything() -> None:
             },
             {
                 "text": {
-                    "text": """\
-1. send writes (POST) to the master only
-2. bake a clone image from i-master (no reboot)
-3. launch 2 × t3.small in subnet-a from the new image
-4. launch 2 × t3.small in subnet-b from the new image
-5. wait until each answers over SSH with its own host key
-6. prepare each: stop and mask guestbook-db; renew its identity
-7. copy /var/www/html from the master to each
-8. prove each: health page, content, identity, database off, settings
-9. put the proved ones in service and wait until the load balancer finds them healthy
-10. bring every clone up to date with /var/www/html\
-""",
+                    "text": "⚠️ This is the first clone image of web.",
                     "type": "mrkdwn",
                     "verbatim": True,
                 },
@@ -161,7 +149,18 @@ def test_the_card_tells_an_approver_everything() -> None:
             },
             {
                 "text": {
-                    "text": "⚠️ This is the first clone image of web.",
+                    "text": """\
+1. send writes (POST) to the master only
+2. bake a clone image from i-master (no reboot)
+3. launch 2 × t3.small in subnet-a from the new image
+4. launch 2 × t3.small in subnet-b
+5. wait until each answers over SSH with its own host key
+6. prepare each: stop and mask guestbook-db; renew its identity
+7. copy /var/www/html from the master to each
+8. prove each: health page, content, identity, database off, settings
+9. put the proved ones in service and wait until the load balancer finds them healthy
+10. bring every clone up to date with /var/www/html\
+""",
                     "type": "mrkdwn",
                     "verbatim": True,
                 },
@@ -206,18 +205,7 @@ def test_a_running_card_shows_how_far_it_is() -> None:
         [
             {
                 "text": {
-                    "text": """\
-✅ 1. send writes (POST) to the master only
-✅ 2. bake a clone image from i-master (no reboot)
-⏳ 3. launch 2 × t3.small in subnet-a from the new image
-▫️ 4. launch 2 × t3.small in subnet-b from the new image
-▫️ 5. wait until each answers over SSH with its own host key
-▫️ 6. prepare each: stop and mask guestbook-db; renew its identity
-▫️ 7. copy /var/www/html from the master to each
-▫️ 8. prove each: health page, content, identity, database off, settings
-▫️ 9. put the proved ones in service and wait until the load balancer finds them healthy
-▫️ 10. bring every clone up to date with /var/www/html\
-""",
+                    "text": "⚠️ This is the first clone image of web.",
                     "type": "mrkdwn",
                     "verbatim": True,
                 },
@@ -225,7 +213,18 @@ def test_a_running_card_shows_how_far_it_is() -> None:
             },
             {
                 "text": {
-                    "text": "⚠️ This is the first clone image of web.",
+                    "text": """\
+✅ 1. send writes (POST) to the master only
+✅ 2. bake a clone image from i-master (no reboot)
+⏳ 3. launch 2 × t3.small in subnet-a from the new image
+▫️ 4. launch 2 × t3.small in subnet-b
+▫️ 5. wait until each answers over SSH with its own host key
+▫️ 6. prepare each: stop and mask guestbook-db; renew its identity
+▫️ 7. copy /var/www/html from the master to each
+▫️ 8. prove each: health page, content, identity, database off, settings
+▫️ 9. put the proved ones in service and wait until the load balancer finds them healthy
+▫️ 10. bring every clone up to date with /var/www/html\
+""",
                     "type": "mrkdwn",
                     "verbatim": True,
                 },
@@ -306,7 +305,7 @@ def crowd(prefix: str, size: int) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize("stage", [Stage.AWAITING_APPROVAL, Stage.RUNNING, Stage.DONE])
-def test_a_plan_of_a_hundred_steps_is_shortened_kindly(stage: Stage) -> None:
+def test_a_plan_of_two_hundred_steps_is_shortened_kindly(stage: Stage) -> None:
     launches = tuple(
         Launch(
             image="ami-0123456789abcdef0",
@@ -315,7 +314,7 @@ def test_a_plan_of_a_hundred_steps_is_shortened_kindly(stage: Stage) -> None:
             security_groups=(),
             count=100,
         )
-        for subnet in crowd("subnet", 96)
+        for subnet in crowd("subnet", 196)
     )
     sync = Sync(master="i-1", content=Content(paths=crowd("/var/www/html", 100)))
     servers = crowd("i", 500)
@@ -344,19 +343,30 @@ def _shown(stage: Stage, *actions: Launch | Sync | CheckStrays | TakeOut | Termi
 
 
 @pytest.mark.parametrize(
-    ("cost", "seconds", "facts"),
+    ("cost", "seconds", "said"),
     [
-        (None, 0, ["*Clones:* 0 → 4", "*Back:* `/clone scale web 0`"]),
-        (0.0832, 90, ["*Cost:* +0.0832 USD per hour", "*Takes:* about 90 s"]),
-        (-1234.5, 420, ["*Cost:* -1,234.50 USD per hour", "*Takes:* about 7 min"]),
-        (0.2, 9000, ["*Cost:* +0.20 USD per hour", "*Takes:* about 2.5 h"]),
+        (None, 0, '"back with `/clone scale web 0`"'),
+        (0.0832, 90, '"*+0.0832 USD* per hour · takes about 90 s · back with `/clone scale web 0`"'),
+        (-1234.5, 420, '"*-1,234.50 USD* per hour · takes about 7 min · back with `/clone scale web 0`"'),
+        (0.2, 9000, '"*+0.20 USD* per hour · takes about 2.5 h · back with `/clone scale web 0`"'),
     ],
 )
-def test_cost_and_duration_read_well(cost: float | None, seconds: int, facts: list[str]) -> None:
+def test_cost_and_duration_read_well(cost: float | None, seconds: int, said: str) -> None:
     shown = show_operation(operation(plan=replace(PLAN, cost_per_hour=cost, seconds=seconds)))
     require_valid(shown)
-    assert all(fact in words(shown) for fact in facts)
-    assert ("Cost" in words(shown)) == (cost is not None)
+    assert said in words(shown)
+
+
+def test_a_card_whose_operation_ended_no_longer_says_how_long_it_takes() -> None:
+    assert "takes about" not in words(
+        show_operation(operation(stage=Stage.DONE, result="web: 4 of 4 serve."))
+    )
+
+
+def test_a_second_approval_is_counted_only_where_two_are_needed() -> None:
+    asked = operation(needed=2, approvers=("T0LAB/U0ADA",))
+    assert "*Awaiting approval* (1 of 2) by somebody else" in words(show_operation(asked))
+    assert "*Awaiting approval* by somebody else" in words(show_operation(operation(needed=1)))
 
 
 # -- answers ------------------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ def a_bench() -> Iterator[Bench]:
 def grow(bench: Bench) -> None:
     """Three clones, with an approval."""
     operation = bench.ask("scale web 3")
-    bench.approve(operation)
+    assert bench.approve(operation) == operation
     ended = bench.end_of(operation)
     assert (ended.stage, ended.result) == (Stage.DONE, "web: 3 of 3 clones serve.")
     assert len(bench.serving()) == len(bench.clones()) == 3
@@ -86,6 +86,19 @@ def test_cut_off_around_any_call_it_ends_the_same(
             except AssertionError as error:
                 error.add_note(f"{cut}={number}")
                 raise
+
+
+@pytest.mark.parametrize("cut", ["cut_before", "cut_after"])
+@pytest.mark.parametrize("number", range(1, 12))
+def test_an_approval_cut_off_anywhere_counts_once_and_is_not_refused(
+    bench: Bench, cut: str, number: int
+) -> None:
+    operation = bench.ask("scale web 3")
+    setattr(bench.supply, cut, bench.supply.calls + number)
+    assert bench.approve(operation) == operation
+    bench.supply.restore()
+    assert bench.operation(operation).approvers == (f"{ADA.team}/{ADA.id}",)
+    assert not bench.rows(Kind.REFUSED)
 
 
 def test_something_unexpected_has_an_outcome_too_and_ends_the_operation(bench: Bench) -> None:

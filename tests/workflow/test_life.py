@@ -46,6 +46,15 @@ def test_a_life_is_told_row_by_row(bench: Bench) -> None:
     ]
 
 
+def test_the_thread_tells_each_step_as_it_ended_and_the_end_to_whom_it_concerns(empty: Bench) -> None:
+    notes = empty.notes(empty.scale(4).id).splitlines()
+    assert len(notes) == 11
+    assert all(note.startswith(f"✅ {number} of 10, ") for number, note in enumerate(notes[:-1], 1))
+    assert notes[2].endswith("→ `i-0002`, `i-0003`")
+    assert notes[8].endswith("→ 4 of 4 clones")
+    assert notes[-1] == "@U0BOB web: 4 of 4 clones serve."
+
+
 def test_the_card_shows_every_stage(bench: Bench) -> None:
     operation = bench.ask("scale web 3")
     bench.approve(operation)
@@ -127,7 +136,7 @@ class TestApproval:
         operation = bench.ask("scale web 3")
         bench.records.refuse = lambda entry: entry.kind is Kind.ANSWERED
         assert bench.approve(operation) == operation
-        assert bench.chat.answers_to(ADA.id) == [f"Approved `{operation}`"]
+        assert bench.chat.answers_to(ADA.id)[-1].startswith(f"Approved `{operation}`")
         bench.records.refuse = lambda _: False
         assert bench.end_of(operation).stage is Stage.DONE
 

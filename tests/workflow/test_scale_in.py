@@ -56,7 +56,8 @@ class TestAClone:
         ended = two.scale(0)
         assert ended.stage is Stage.PARTLY_DONE
         assert ended.result == (
-            f"web: 1 clone left instead of 0, because {FIRST}: it holds a file that the master lacks: {UPLOAD}. "
+            f"web: 1 clone left instead of 0, because {FIRST}: "
+            f"it holds a file that the master lacks: {UPLOAD}. "
             "Rescue the files, or type `/clone scale web 0 --discard` to lose them."
         )
         assert two.serving() == two.clones() == [FIRST]

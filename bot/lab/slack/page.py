@@ -99,6 +99,7 @@ def build(deeds: Deeds, workspace: Workspace, streams: Streams, guard: Guard) ->
     def show() -> Response:
         text = (WEB / "index.html").read_text(encoding="utf-8").replace("{{token}}", guard.token)
         text = text.replace("{{records}}", html.escape(deeds.records_path or "records.db"))
+        text = text.replace("{{data}}", html.escape(str(Path(deeds.records_path or "").parent)))
         return Response(text, mimetype="text/html")
 
     @routes.get("/page/<path:name>")

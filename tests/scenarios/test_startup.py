@@ -1,0 +1,350 @@
+"""How `clonebot` starts and ends, as a process: what is wrong is said at once, before anything happens."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from bot.__main__ import main
+from bot.domain.errors import BotError
+from bot.lab.aws.network import claim_network
+from bot.lab.slack.server import LocalSlack
+
+ROOT = Path(__file__).parents[2]
+SECONDS = 40
+WRONG = 2
+
+GOOD = """\
+[fleets.web]
+region = "eu-central-1"
+channel = "C0WEB"
+master = "i-0123456789abcdef0"
+target_group = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/web/1"
+subnets = ["subnet-a"]
+ssh = { user = "admin", key_file = "key" }
+content = { paths = ["/var/www/html"] }
+
+[fleets.web.writes]
+target_group = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/writes/2"
+
+[policy.roles]
+operator = ["U0BOB"]
+approver = ["U0ADA"]
+"""
+
+FLEET_FILES = {
+    "a key with a slip": (
+        GOOD.replace("subnets =", "subnet ="),
+        ["fleet.toml:6: fleets.web.subnet: unknown key. Did you mean `subnets`?", "fleets.web.subnets: is m"],
+    ),
+    "impatience": (
+        GOOD.replace("subnets", "patience = { boot = 0 }\nsubnets"),
+        ["fleet.toml:6: fleets.web.patience.boot: expected greater than or equal to 1"],
+    ),
+    "nobody who approves": (
+        GOOD.replace('approver = ["U0ADA"]', "approver = []"),
+        ["fleet.toml:15: policy.roles.approver is an empty list"],
+    ),
+    "no TOML": (GOOD + "[policy", ["fleet.toml:16:1: not TOML"]),
+}
+
+
+@pytest.fixture(scope="module")
+def slack() -> Iterator[LocalSlack]:
+    with LocalSlack() as started:
+        yield started
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "key").write_text("a key")
+    (tmp_path / "fleet.toml").write_text(GOOD)
+    return tmp_path
+
+
+@pytest.mark.parametrize(("text", "says"), FLEET_FILES.values(), ids=FLEET_FILES.keys())
+def test_a_wrong_fleet_file_ends_it_before_it_connects(
+    folder: Path, slack: LocalSlack, text: str, says: list[str]
+) -> None:
+    (folder / "fleet.toml").write_text(text)
+
+    assert_refused(serve(folder, slack), *says)
+    assert not slack.connected
+    assert not (folder / "data").exists()
+
+
+def test_a_fleet_file_that_cannot_be_read_ends_it(folder: Path, slack: LocalSlack) -> None:
+    assert_refused(serve(folder, slack, CLONEBOT_CONFIG="."), ".: the fleet file cannot be read")
+
+
+def test_missing_tokens_are_named_with_where_they_come_from(folder: Path, slack: LocalSlack) -> None:
+    ended = serve(folder, slack, SLACK_BOT_TOKEN="", SLACK_APP_TOKEN="", SLACK_SIGNING_SECRET="")
+
+    assert_refused(ended, "SLACK_BOT_TOKEN is missing", "SLACK_APP_TOKEN is missing", "api.slack.com/apps")
+
+
+def test_tokens_are_not_sent_where_anybody_could_read_them(folder: Path, slack: LocalSlack) -> None:
+    ended = serve(folder, slack, SLACK_API_URL="http://slack.example/api/")
+
+    assert_refused(ended, "SLACK_API_URL: expected https://")
+
+
+@pytest.mark.parametrize("name", ["SLACK_BOT_TOKEN", "SLACK_APP_TOKEN"])
+def test_a_token_that_slack_refuses_ends_it(folder: Path, slack: LocalSlack, name: str) -> None:
+    token = "xoxb-wrong" if name == "SLACK_BOT_TOKEN" else "xapp-wrong"
+
+    assert_refused(serve(folder, slack, **{name: token}), name, "does not accept")
+
+
+def test_a_slack_that_cannot_be_reached_ends_it(folder: Path, slack: LocalSlack) -> None:
+    ended = serve(folder, slack, SLACK_API_URL=f"http://127.0.0.1:{_port_without_anybody()}/api/")
+
+    assert_refused(ended, "Slack cannot be reached")
+
+
+def test_a_data_folder_that_cannot_be_written_ends_it(folder: Path, slack: LocalSlack) -> None:
+    ended = serve(folder, slack, CLONEBOT_DATA="key")
+
+    assert_refused(ended, "key/records.db cannot be opened", "CLONEBOT_DATA")
+
+
+@pytest.mark.parametrize("name", ["records.db", "workflow.db"])
+def test_a_file_of_ours_that_is_damaged_ends_it(folder: Path, slack: LocalSlack, name: str) -> None:
+    (folder / "data").mkdir()
+    (folder / "data" / name).write_text("rubbish " * 1000)
+
+    assert_refused(serve(folder, slack), name, "cannot be opened")
+
+
+def test_a_second_bot_waits_until_the_first_has_ended_and_both_end_when_told(
+    folder: Path, slack: LocalSlack
+) -> None:
+    first = begin(folder, slack)
+    until(lambda: slack.connected == 1)
+    second, third = begin(folder, slack), begin(folder, slack)
+    for waiting in (second, third):
+        until(lambda one=waiting: "another clonebot serves from" in log(one))  # type: ignore[misc]
+    assert slack.connected == 1
+
+    assert ends_within(third, 5) == 0
+    assert ends_within(first, 10) == 0
+    until(lambda: "serving" in log(second))
+    until(lambda: slack.connected == 1)
+    assert ends_within(second, 10) == 0
+    assert "Traceback" not in log(first) + log(second) + log(third)
+
+
+def test_the_labs_page_says_when_its_port_is_taken(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = lab(tmp_path / "lab", "--port", str(port))
+
+    assert_refused(ended, f"port {port} cannot be used", "--port")
+    assert not list((tmp_path / "lab").glob("run-*"))
+
+
+def test_a_port_that_is_none_is_refused(tmp_path: Path) -> None:
+    ended = CliRunner().invoke(main, ["lab", "--folder", str(tmp_path), "--port", "65536"])
+
+    assert ended.exit_code == WRONG
+    assert "65536" in ended.output
+
+
+def test_a_lab_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+
+    assert_refused(lab(tmp_path / "file"), "file cannot be written", "--folder")
+
+
+def test_a_person_whom_the_lab_does_not_know_is_refused_before_it_starts(tmp_path: Path) -> None:
+    ended = lab(tmp_path / "lab", "--run", "status", "--as", "mallory")
+
+    assert_refused(ended, "nobody called mallory", "ada, bob, cat")
+    assert not (tmp_path / "lab").exists()
+
+
+def test_when_every_network_is_taken_the_lab_says_so() -> None:
+    network = claim_network()
+    try:
+        with pytest.raises(BotError, match="in use by other labs"):
+            claim_network(network.number, network.number)
+    finally:
+        network.close()
+
+
+@pytest.mark.parametrize(
+    ("sent", "ready"), [(signal.SIGINT, False), (signal.SIGINT, True), (signal.SIGTERM, False)]
+)
+def test_the_lab_leaves_nothing_when_it_is_ended(
+    tmp_path: Path, sent: signal.Signals, *, ready: bool
+) -> None:
+    process = begin_lab(tmp_path / "lab")
+    until(lambda: list((tmp_path / "lab").glob("run-*/hosts/*")))
+    if ready:
+        until(lambda: "Ctrl-C ends it" in log(process))
+    os.killpg(process.pid, sent)  # as a terminal does: to all that it started in the foreground
+
+    assert process.wait(SECONDS) == 0
+    assert "Traceback" not in log(process)
+    assert_nothing_is_left(tmp_path / "lab")
+
+
+def test_a_job_in_the_lab_leaves_nothing_when_it_is_ended(tmp_path: Path) -> None:
+    process = begin_lab(tmp_path / "lab", "--run", "scale 2")
+    until(lambda: "> scale 2" in log(process))
+    process.terminate()
+
+    assert process.wait(SECONDS) == 128 + signal.SIGTERM
+    assert "Traceback" not in log(process)
+    assert_nothing_is_left(tmp_path / "lab")
+
+
+def test_a_lab_that_is_killed_leaves_no_process(tmp_path: Path) -> None:
+    process = begin_lab(tmp_path / "lab")
+    until(lambda: "Ctrl-C ends it" in log(process))
+    assert len(processes(tmp_path / "lab")) > 2
+    process.kill()
+    process.wait(SECONDS)
+
+    until(lambda: not processes(tmp_path / "lab"))
+
+
+# -- what the tests do and see
+
+
+def serve(folder: Path, slack: LocalSlack, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run `clonebot serve`, which is expected to end by itself."""
+    return subprocess.run(
+        [sys.executable, "-m", "bot", "serve"],
+        cwd=folder,
+        env=environment(slack) | variables,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+
+
+def environment(slack: LocalSlack) -> dict[str, str]:
+    """What the bot needs to start in this folder."""
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": os.environ["HOME"],
+        "PYTHONPATH": str(ROOT),
+        "SLACK_API_URL": slack.api_url,
+        "SLACK_BOT_TOKEN": slack.bot_token,
+        "SLACK_APP_TOKEN": slack.app_token,
+        "CLONEBOT_CONFIG": "fleet.toml",
+        "CLONEBOT_DATA": "data",
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{_port_without_anybody()}",
+        "AWS_ACCESS_KEY_ID": "none",
+        "AWS_SECRET_ACCESS_KEY": "none",
+    }
+
+
+def lab(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run `clonebot lab`, which is expected to end by itself."""
+    return subprocess.run(
+        [sys.executable, "-m", "bot", "lab", "--folder", str(folder), *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+
+
+_LOGS: dict[int, Path] = {}
+
+
+def begin(folder: Path, slack: LocalSlack) -> subprocess.Popen[bytes]:
+    """Start `clonebot serve`, which is expected to go on."""
+    return _begin(folder, ["serve"], folder, environment(slack))
+
+
+def begin_lab(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    """Start `clonebot lab`, which is expected to go on."""
+    command = ["lab", "--folder", str(folder), *arguments]
+    return _begin(folder.parent, command, ROOT, {**os.environ, "PYTHONUNBUFFERED": "1"})
+
+
+def _begin(
+    logs: Path, command: list[str], folder: Path, variables: dict[str, str]
+) -> subprocess.Popen[bytes]:
+    file = logs / f"{time.monotonic_ns()}.log"
+    with file.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "bot", *command],
+            cwd=folder,
+            env=variables,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+        )
+    _LOGS[process.pid] = file
+    return process
+
+
+def log(process: subprocess.Popen[bytes]) -> str:
+    """What it has said so far."""
+    return _LOGS[process.pid].read_text()
+
+
+def ends_within(process: subprocess.Popen[bytes], seconds: float) -> int:
+    """Ask it to end; its exit status."""
+    process.terminate()
+    return process.wait(seconds)
+
+
+def assert_refused(ended: subprocess.CompletedProcess[str], *says: str) -> None:
+    """It ended with status 2 and said just this, and nothing that only programmers understand."""
+    assert ended.returncode == WRONG, ended.stderr
+    for words in says:
+        assert words in ended.stderr
+    assert ended.stderr.startswith("clonebot: ")
+    assert "Traceback" not in ended.stderr
+    assert len(ended.stderr.splitlines()) <= len(says) + 1
+
+
+def assert_nothing_is_left(folder: Path) -> None:
+    """No process, and of the folder only the tools."""
+    until(lambda: not processes(folder))
+    assert [each.name for each in folder.iterdir()] == ["tools"]
+
+
+def processes(folder: Path) -> list[int]:
+    """Every process whose command or environment names this folder."""
+    others = [entry for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+    return [
+        int(entry.name) for entry in others if _names(entry, str(folder)) and int(entry.name) != os.getpid()
+    ]
+
+
+def _names(entry: Path, folder: str) -> bool:
+    for part in ("cmdline", "environ"):
+        try:
+            if folder.encode() in (entry / part).read_bytes():
+                return True
+        except OSError:
+            continue
+    return False
+
+
+def until(look: Callable[[], object]) -> None:
+    """Wait until this is so."""
+    deadline = time.monotonic() + SECONDS
+    while not look():
+        assert time.monotonic() < deadline, "it does not come to that"
+        time.sleep(0.02)
+
+
+def _port_without_anybody() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
