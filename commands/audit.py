@@ -44,5 +44,5 @@ def _more(look: Look) -> tuple[str, ...]:
 def _line(entry: Entry) -> str:
     who = " @" + entry.person.rpartition("/")[2] if entry.person else ""
     where = f" [{entry.fleet}]" if entry.fleet else ""
-    what = f": {entry.text}" if entry.text else ""
+    what = f": {entry.text}" if entry.text not in {"", entry.kind} else ""
     return f"#{entry.seq} {stamp(entry.at)} `{entry.operation}`{where} *{entry.kind}*{who}{what}"

@@ -162,7 +162,7 @@ def _grow(fleet: Fleet, before: int, after: int, look: Look) -> Plan:
     return replace(_plan(fleet, before, after, tuple(actions)), seconds=seconds, notes=notes)
 
 
-_FIRST_BAKE = "There is no usable image of this master yet; this bakes one first, without a reboot."
+_FIRST_BAKE = "There is no usable image yet: one is baked first, without a reboot."
 
 
 def _about_master(master: Server) -> tuple[str, ...]:

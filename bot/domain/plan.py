@@ -117,7 +117,7 @@ class PutInService:
     target_group: str
 
     def __str__(self) -> str:
-        return "put the proved ones in service and wait until the load balancer finds them healthy"
+        return "put the proved ones in service and wait until they are healthy"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

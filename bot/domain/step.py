@@ -35,12 +35,12 @@ def _name(action: Action) -> tuple[str, str]:
 
 def ended(number: int, actions: Sequence[Action], before: Tally, after: Tally, took: timedelta) -> str:
     """Say that one action ended, how long it took, and which servers it made or concerns."""
-    action = actions[number - 1]
+    action, text = actions[number - 1], tuple(in_words(actions))[number - 1]
     step = f"{number} of {len(actions)}"
     if after.stopped:
         return f"❌ {step}, after {about(took)}: {after.stopped}"
     sign = "⚠️" if len(after.failed) + len(after.kept) > len(before.failed) + len(before.kept) else "✅"
-    return f"{sign} {step}, {about(took)}: {action}{_yield(action, before, after)}"
+    return f"{sign} {step}, {about(took)}: {text}{_yield(action, before, after)}"
 
 
 def _yield(action: Action, before: Tally, after: Tally) -> str:

@@ -1,13 +1,14 @@
 """The whole lab: hosts, AWS, Slack, a site; and the bot, a process of its own that knows none of them."""
 
+import fcntl
 import os
 import secrets
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -22,6 +23,7 @@ from bot.lab.slack.server import LocalSlack
 from bot.lab.tools import find_tools
 
 _CONNECT_SECONDS = 30
+_LOCK = "lab.lock"
 _STOP_SECONDS = 10
 _KEPT_FROM_OUTSIDE = ("PATH", "HOME", "LANG", "PYTHONPATH", "VIRTUAL_ENV", "COVERAGE_PROCESS_START")
 
@@ -43,8 +45,7 @@ class Lab:
         self.tools = find_tools(folder.resolve())
         network = claim_network()
         self._stack.callback(network.close)
-        self.folder = Path(tempfile.mkdtemp(prefix="run-", dir=folder.resolve()))
-        self._stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
+        self.folder = self._stack.enter_context(run_folder(folder.resolve()))
         self.hosts = Hosts(self.folder, self.tools)
         self._stack.callback(self.hosts.close)
         self.aws = LocalAws(self.hosts, network=network.number, delays=delays)
@@ -188,3 +189,19 @@ def _make(folder: Path) -> None:
         raise ConfigError(
             f"The lab's folder {folder} cannot be written ({error.strerror}). Choose another with --folder."
         ) from error
+
+
+@contextmanager
+def run_folder(folder: Path) -> Iterator[Path]:
+    """A folder for one run, removed at its end; what killed runs left behind is removed first."""
+    for left in folder.glob("run-*"):
+        with suppress(OSError), (left / _LOCK).open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(left, ignore_errors=True)
+    made = Path(tempfile.mkdtemp(prefix="run-", dir=folder))
+    with (made / _LOCK).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            yield made
+        finally:
+            shutil.rmtree(made, ignore_errors=True)

@@ -43,9 +43,9 @@ def show(folder: Path, port: int) -> int:
 
 def _guide(lab: Lab) -> str:
     return f"""
-  Slack      {lab.slack.url}        open this, type /clone scale 4, become ada, press Approve
-  The site   {lab.site.site_url}      what visitors see, through the load balancer
-  AWS        {lab.aws.endpoint}       as AWS_ENDPOINT_URL, with any credentials
+  Slack      {lab.slack.url:26} open this, type /clone scale 4, become ada, press Approve
+  The site   {lab.site.site_url:26} what visitors see, through the load balancer
+  AWS        {lab.aws.endpoint:26} as AWS_ENDPOINT_URL, with any credentials
   Fleet file {lab.fleet_file}
   Records    {lab.records}
 
@@ -155,4 +155,7 @@ def _transcript(lab: Lab) -> Iterator[str]:
 
 def _plain(message: Message) -> str:
     whom = f" (only to {message.ephemeral_for})" if message.ephemeral_for else ""
-    return f"{message.user}{whom}: {message.text}"
+    text = f"{message.user}{whom}: {message.text}"
+    for person in Team.example().people:
+        text = text.replace(f"<@{person.id}>", f"@{person.name}").replace(person.id, person.name)
+    return text

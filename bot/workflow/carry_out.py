@@ -1,6 +1,7 @@
 """Carry out an operation in its lane: look again, then action by action, then say what really is."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,7 @@ from bot.domain import tally as tallies
 from bot.domain.audit import Entry, Kind
 from bot.domain.conclusion import conclude
 from bot.domain.errors import BotError, NotAllowed, RecordsError
+from bot.domain.fleet import Service
 from bot.domain.operation import Operation, Stage
 from bot.domain.plan import Action, Plan
 from bot.domain.policy import approvals_needed
@@ -100,8 +102,21 @@ class Carrier:
         """End an operation that met something unexpected."""
         operation = self._desk.operation(operation_id)
         if not operation.stage.ended:
+            self._set_aside_unfinished(operation)
             what = f"{why} Type `/clone status {operation.plan.fleet}` to see what is."
             self.finish(operation, Stage.FAILED, what)
+
+    def _set_aside_unfinished(self, operation: Operation) -> None:
+        """Whatever this operation launched and did not put in service must not count as a clone."""
+        job = self._job(operation, len(operation.plan.actions), Tally())
+        try:
+            clones = self._world.cloud.look(job.spec).clones
+        except BotError as error:
+            _log.warning("nothing set aside", operation=operation.id, why=str(error))
+            return
+        mine = [c.id for c in clones if c.operation == operation.id and c.service is not Service.HEALTHY]
+        if mine:
+            scale_out.quarantine(job, tuple(mine))
 
     def perform(self, operation_id: str, index: int, so_far: Mapping[str, Any]) -> dict[str, Any]:
         """Carry out one action of the plan; return what has come of the operation."""
@@ -113,9 +128,7 @@ class Carrier:
         job = self._job(operation, index, tally)
         began = self._world.clock.now()
         try:
-            after = job.ledger.carry_out(
-                job.action, str(action), lambda: _HOW[action.kind](job, action), index=index
-            )
+            after = job.ledger.carry_out(job.action, str(action), lambda: self._act(job, action), index=index)
         except BotError as error:
             after = self._stopped(tally, action, error)
         fresh = tuple(
@@ -123,10 +136,15 @@ class Carrier:
         )
         if fresh:
             after = self._set_aside(job, after, fresh)
-        self._desk.show(operation_id)
         took = self._world.clock.now() - began
         self._desk.note(operation_id, steps.ended(index + 1, operation.plan.actions, tally, after, took))
         return tallies.to_json(after)
+
+    def _act(self, job: Job, action: Action) -> Tally:
+        """Show that the action began, which may take long; that this fails is no reason not to act."""
+        with suppress(RecordsError):
+            self._desk.show(job.operation)
+        return _HOW[action.kind](job, action)
 
     def _stopped(self, tally: Tally, action: Action, error: BotError) -> Tally:
         why = f"could not {action}: {error}"

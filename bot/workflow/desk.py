@@ -1,6 +1,7 @@
 """The desk: takes a request, decides what becomes of it, keeps people informed. Safe to repeat."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 import structlog
 
@@ -8,6 +9,7 @@ from bot.command import Answer, Record, Verdict
 from bot.domain import plan as plans
 from bot.domain.audit import Entry, Kind
 from bot.domain.errors import BotError, ChatError, Conflict, RecordsError
+from bot.domain.moment import about
 from bot.domain.operation import Operation, Stage
 from bot.domain.people import Person
 from bot.domain.plan import Plan
@@ -281,6 +283,7 @@ def dry_run(plan: Plan) -> Answer:
     """Say what the plan would do."""
     steps = tuple(f"{number}. {action}" for number, action in enumerate(in_words(plan.actions), 1))
     cost = () if plan.cost_per_hour is None else (f"Per hour: {plan.cost_per_hour:+.4f} {plan.currency}",)
-    takes = (f"Takes about {plan.seconds} s; `/clone {plan.inverse}` leads back.",)
+    time = about(timedelta(seconds=plan.seconds))
+    takes = (f"Takes about {time}; `/clone {plan.inverse}` leads back.",)
     lines = (*steps, *plan.notes, *cost, *takes, "Nothing was changed.")
     return Answer(title=f"Dry run: {plan.summary}", lines=lines)

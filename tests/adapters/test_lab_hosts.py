@@ -651,6 +651,16 @@ def test_uploads_arrive_whole_by_form_or_as_they_are(calm: Lab) -> None:
     assert {path.name for path in uploads.iterdir() if path.read_bytes() == data} == {"boat.bin", "a b.bin"}
 
 
+def test_a_browser_is_told_which_server_keeps_its_upload(calm: Lab) -> None:
+    headers = {"Content-Type": "application/octet-stream", "Accept": "text/html"}
+    address = calm.url("i-master", "/upload?name=b%26w.txt")
+    with urllib.request.urlopen(
+        urllib.request.Request(address, b"x", headers, method="POST"), timeout=5
+    ) as page:
+        text = page.read().decode()
+    assert '<a href="uploads/b_w.txt">b_w.txt</a> is kept on <span class="served">i-master</span>' in text
+
+
 @pytest.mark.parametrize(
     ("path", "body", "code"),
     [

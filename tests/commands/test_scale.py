@@ -58,7 +58,7 @@ def test_the_first_growth_routes_writes_and_bakes_an_image() -> None:
     assert planned.actions[1] == Bake(master=MASTER)
     assert isinstance(planned.actions[2], Launch)
     assert planned.actions[2].image == ""
-    assert "bakes one first" in planned.notes[0]
+    assert "one is baked first" in planned.notes[0]
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,15 @@ def test_an_ended_launch_names_its_servers() -> None:
     assert says.endswith("launch 2 × t3.small in subnet-a from ami-1 → `i-1`, `i-2`")
 
 
+def test_an_ended_step_names_again_no_server_that_an_earlier_one_named() -> None:
+    going = ("i-1", "i-2")
+    removal = (
+        TakeOut(target_group="arn", servers=going),
+        Terminate(servers=going, discard=False),
+    )
+    assert ended(2, removal, Tally(), Tally(), THREE_SECONDS) == "✅ 2 of 2, 3 s: terminate these 2"
+
+
 def test_later_steps_count_the_clones_that_are_sound() -> None:
     assert ended(3, ACTIONS, LAUNCHED, LAUNCHED, THREE_SECONDS).endswith("→ 2 of 2 clones")
     fewer = ended(3, ACTIONS, LAUNCHED, LAUNCHED.with_failed({"i-1": "it did not start"}), THREE_SECONDS)

@@ -14,7 +14,7 @@ from tests.scenarios.visitor import ADA, BOB, CAT, CHANNEL, DAN, EVE, Visitor, r
 
 GIL, ZOE, BOT = "U0GIL", "U0ZOE", "U0CLONEBOT"
 EVERYBODY = (ADA, BOB, CAT, DAN, EVE, GIL)
-SECONDS = 10
+SECONDS = 20
 TRACES = ("Traceback", "Exception", "Error:", " object at 0x", 'File "', "None")
 CHANGES = "SELECT count(*) FROM audit WHERE kind NOT IN ('requested', 'answered', 'refused', 'posted')"
 OF_NOBODY = {"chat.postEphemeral: user_not_in_channel", "users.info: user_not_found"}

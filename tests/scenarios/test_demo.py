@@ -1,5 +1,6 @@
 """The lab as a newcomer starts it: one command, a process of its own."""
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -7,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from bot.lab.lab import run_folder
 from bot.lab.tools import find_tools
 
 ROOT = Path(__file__).parents[2]
 READ_ONLY = """
 mount --bind "$0" "$0" && mount --bind "$1" "$1" && mount --rbind /dev/shm /dev/shm &&
-mount -o remount,bind,ro / && shift && exec "$@"
+mount -o remount,bind,ro / && ! touch /etc/written-by-the-lab 2>/dev/null && shift && exec "$@"
 """
 
 
@@ -64,6 +66,19 @@ def test_as_root_the_whole_lab_changes_nothing_outside_its_folder(tmp_path: Path
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert [each.name for each in folder.iterdir()] == ["tools"]
+
+
+def test_what_a_killed_lab_left_behind_is_removed_by_the_next(tmp_path: Path) -> None:
+    left, held = tmp_path / "run-left", tmp_path / "run-held"
+    for folder in (left, held):
+        folder.mkdir()
+        (folder / "lab.lock").touch()
+    with (held / "lab.lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with run_folder(tmp_path) as mine:
+            assert {each.name for each in tmp_path.iterdir()} == {"run-held", mine.name}
+
+    assert [each.name for each in tmp_path.iterdir()] == ["run-held"]
 
 
 def run(command: list[str]) -> subprocess.CompletedProcess[str]:

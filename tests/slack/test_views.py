@@ -158,7 +158,7 @@ def test_the_card_tells_an_approver_everything() -> None:
 6. prepare each: stop and mask guestbook-db; renew its identity
 7. copy /var/www/html from the master to each
 8. prove each: health page, content, identity, database off, settings
-9. put the proved ones in service and wait until the load balancer finds them healthy
+9. put the proved ones in service and wait until they are healthy
 10. bring every clone up to date with /var/www/html\
 """,
                     "type": "mrkdwn",
@@ -222,7 +222,7 @@ def test_a_running_card_shows_how_far_it_is() -> None:
 ▫️ 6. prepare each: stop and mask guestbook-db; renew its identity
 ▫️ 7. copy /var/www/html from the master to each
 ▫️ 8. prove each: health page, content, identity, database off, settings
-▫️ 9. put the proved ones in service and wait until the load balancer finds them healthy
+▫️ 9. put the proved ones in service and wait until they are healthy
 ▫️ 10. bring every clone up to date with /var/www/html\
 """,
                     "type": "mrkdwn",
@@ -375,7 +375,7 @@ def test_a_second_approval_is_counted_only_where_two_are_needed() -> None:
 def test_an_answer_is_a_title_and_lines() -> None:
     shown = show_answer("web", ["4 of 5 serve", "", "Type `/clone status` & see @U0BOB"])
     require_valid(shown)
-    assert shown.text == "web"
+    assert shown.text == "web · 4 of 5 serve · Type `/clone status` &amp; see <@U0BOB>"
     assert [block["text"]["text"] for block in shown.blocks] == snapshot(
         [
             """\

@@ -114,6 +114,8 @@ def test_something_unexpected_has_an_outcome_too_and_ends_the_operation(bench: B
     assert ended.stage is Stage.FAILED
     assert ended.result.endswith("reference `1a2b`. Type `/clone status web` to see what is.")
     assert bench.serving() == []
+    assert bench.clones() == []
+    assert len(bench.quarantined()) == 1
 
 
 ASK = st.tuples(st.just("ask"), st.sampled_from([BOB, LEA]), st.integers(0, 5))

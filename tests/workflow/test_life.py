@@ -63,6 +63,14 @@ def test_the_card_shows_every_stage(bench: Bench) -> None:
     assert stages == [Stage.AWAITING_APPROVAL, Stage.WAITING, Stage.RUNNING, Stage.DONE]
 
 
+def test_the_card_marks_each_step_while_it_is_being_done(bench: Bench) -> None:
+    ended = bench.scale(3)
+    doing = [
+        shown.progress.index(Progress.DOING) for shown in bench.chat.shown if Progress.DOING in shown.progress
+    ]
+    assert doing == list(range(len(ended.plan.actions)))
+
+
 def test_few_clones_need_no_approval(bench: Bench) -> None:
     assert bench.end_of(bench.ask("scale web 2")).stage is Stage.DONE
 

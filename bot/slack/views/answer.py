@@ -9,7 +9,8 @@ def show_answer(title: str, lines: Sequence[str]) -> Message:
     """A title and its lines."""
     rest = "Ask for less, for instance one fleet or more words."
     heading = title if "*" in title else f"*{title}*"
-    return message(title, sections([heading, *lines], rest=rest))
+    read_out = " · ".join(filter(None, (title, *lines)))
+    return message(read_out, sections([heading, *lines], rest=rest))
 
 
 def show_note(text: str) -> Message:

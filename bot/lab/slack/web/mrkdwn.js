@@ -39,6 +39,17 @@ const unescape = (text) => text.replace(/&lt;/g, "<").replace(/&gt;/g, ">").repl
 
 export const emoji = (text) => text.replace(/:([a-z0-9_+-]+):/g, (all, name) => EMOJI[name] ?? all);
 
+// The signs that carry meaning are drawn, since not every machine has a font with them.
+const SIGNS = { "✅": "done", "❌": "failed", "⏳": "doing", "▫️": "to-do", "✋": "asks", "🕒": "waits", "🚫": "denied", "⚠️": "warns" };
+const SIGN = new RegExp(`(${Object.keys(SIGNS).join("|")})`);
+
+function written(text) {
+  const nodes = document.createDocumentFragment();
+  nodes.append(...unescape(emoji(text)).split(SIGN)
+    .map((part) => (SIGNS[part] ? el("span", { class: `drawn ${SIGNS[part]}` }, part) : part)));
+  return nodes;
+}
+
 // What an address may start with; javascript: and data: stay text.
 const safe = (address) => (/^(https?:\/\/|mailto:)/i.test(address) ? address : null);
 
@@ -123,10 +134,10 @@ function inline(text, names) {
       if (match && (!first || match.index < first.match.index)) first = { match, make };
     }
     if (!first) break;
-    nodes.append(unescape(emoji(rest.slice(0, first.match.index))), first.make(first.match, names));
+    nodes.append(written(rest.slice(0, first.match.index)), first.make(first.match, names));
     rest = rest.slice(first.match.index + first.match[0].length);
   }
-  nodes.append(unescape(emoji(rest)));
+  nodes.append(written(rest));
   return nodes;
 }
 

@@ -66,6 +66,18 @@ def front_page() -> bytes:
     return page.safe_substitute(shown, guestbook=guestbook, uploads=show_uploads()).encode()
 
 
+def thanks_page(name: str, address: str) -> bytes:
+    """Say where an upload went: other servers list it once they have copied it."""
+    return f"""<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Thank you</title><link rel="stylesheet" href="css/club.css">
+<main><section><h2>Thank you</h2>
+<p><a href="{address}">{escape(name)}</a> is kept on <span class="served">{HOST}</span>.</p>
+<p>Our other servers list it as soon as they have copied it. <a href="./">Back to the front page</a></p>
+</section></main></html>
+""".encode()
+
+
 def show_entry(entry: dict[str, object]) -> str:
     """Show one guestbook entry."""
     name, text, via, at = (escape(str(entry[key])) for key in ("name", "text", "via", "at"))
@@ -204,7 +216,11 @@ class Visit(BaseHTTPRequestHandler):
             name = keep_upload(*multipart_file(kind, body))
         else:
             name = keep_upload(parse_qs(query).get("name", [""])[0], body)
-        self.done({"uploaded": name, "url": f"uploads/{quote(name)}"})
+        address = f"uploads/{quote(name)}"
+        if self.from_browser():
+            self.send(HTTPStatus.CREATED, thanks_page(name, address), "text/html; charset=utf-8")
+        else:
+            self.done({"uploaded": name, "url": address})
 
     def sign_guestbook(self, body: bytes, _query: str) -> None:
         """Add an entry, from a form or as JSON."""
@@ -229,10 +245,14 @@ class Visit(BaseHTTPRequestHandler):
         else:
             self.send(HTTPStatus.OK, json.dumps(entries).encode(), "application/json")
 
+    def from_browser(self) -> bool:
+        """Whether a person waits for a page."""
+        return "text/html" in self.headers.get("Accept", "")
+
     def done(self, facts: dict[str, object]) -> None:
         """Send a browser back to the front page, and everybody else the facts."""
         body = json.dumps({**facts, "host": HOST}).encode() + b"\n"
-        if "text/html" in self.headers.get("Accept", ""):
+        if self.from_browser():
             self.send(HTTPStatus.SEE_OTHER, body, "application/json", ("Location", "./"))
         else:
             self.send(HTTPStatus.CREATED, body, "application/json")
