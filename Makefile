@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
-.PHONY: install demo test check bench lock clean
+.PHONY: install demo test invariants check bench lock clean
 
 install: .venv/installed
 
@@ -22,6 +22,10 @@ demo: install
 
 test: install check
 	$(BIN)/pytest --numprocesses 2 --dist loadgroup
+
+# What `make test` samples, at its full count.
+invariants: install
+	RANDOM_KILLS=20 $(BIN)/pytest tests/scenarios/test_crash.py
 
 check: install
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh tests/gates.sh

@@ -1,5 +1,6 @@
 """The bot is killed, as by a power cut, at every boundary of the main job; then it is started again."""
 
+import os
 import random
 import time
 from collections.abc import Callable
@@ -10,6 +11,8 @@ from bot.domain.operation import Stage
 from bot.lab.aws.calls import Call, Moment
 from tests.scenarios.visitor import Visitor
 
+RANDOM_KILLS = int(os.environ.get("RANDOM_KILLS", "4"))
+"""`make invariants` has more of them."""
 ROWS = ["requested", "planned", "approved", "started", "intent", "outcome"]
 CALLS = ["CreateRule", "CreateImage", "RunInstances", "RegisterTargets"]
 
@@ -56,7 +59,7 @@ def test_killed_once_an_answer_has_arrived_it_ends_with_four_clones(visitor: Vis
     _go_through_a_crash(visitor, killed.is_set)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(RANDOM_KILLS))
 def test_killed_at_a_random_moment_it_ends_with_four_clones(visitor: Visitor, seed: int) -> None:
     wait = random.Random(seed).uniform(0, 6)
     begin = time.monotonic()
