@@ -156,6 +156,9 @@ def _transcript(lab: Lab) -> Iterator[str]:
 def _plain(message: Message) -> str:
     whom = f" (only to {message.ephemeral_for})" if message.ephemeral_for else ""
     text = f"{message.user}{whom}: {message.text}"
-    for person in Team.example().people:
+    team = Team.example()
+    for group in team.groups:
+        text = text.replace(f"<!subteam^{group.id}>", f"@{group.handle}")
+    for person in team.people:
         text = text.replace(f"<@{person.id}>", f"@{person.name}").replace(person.id, person.name)
     return text
