@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -27,12 +28,19 @@ def main() -> None:
 
 @main.command()
 def serve() -> None:
-    """Serve Slack (Socket Mode) until stopped."""
+    """Serve Slack until stopped: by Socket Mode if there is SLACK_APP_TOKEN, else over HTTP."""
     from bot.app import configure_logs  # noqa: PLC0415 (the other commands need none of the libraries)
-    from bot.serve import serve as serve_until_stopped  # noqa: PLC0415 (the same)
 
     configure_logs()
-    serve_until_stopped(Environment.read())
+    environment = Environment.read()
+    if environment.app_token:
+        from bot.serve import serve as serve_socket_mode  # noqa: PLC0415 (the same)
+
+        serve_socket_mode(environment, environment.app_token.get_secret_value())
+    else:
+        from bot.serve_http import serve_http  # noqa: PLC0415 (the same, and gunicorn)
+
+        serve_http(environment)
 
 
 @main.command()
@@ -42,11 +50,13 @@ def serve() -> None:
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=0, help="The page's port; by default a free one."
 )
-def lab(texts: tuple[str, ...], person: str, folder: Path, port: int) -> None:
+@click.option("--http", is_flag=True, help="Let Slack reach the bot over HTTP instead of Socket Mode.")
+def lab(texts: tuple[str, ...], person: str, folder: Path, port: int, *, http: bool) -> None:
     """Run everything on this machine: a small AWS, a small Slack, a site, and the bot."""
     from bot.lab.visit import show, work  # noqa: PLC0415 (only in the lab is the extra `lab` installed)
 
-    sys.exit(work(folder, texts, person) if texts else show(folder, port))
+    transport: Literal["socket", "http"] = "http" if http else "socket"
+    sys.exit(work(folder, texts, person, transport) if texts else show(folder, port, transport))
 
 
 @main.group()

@@ -4,25 +4,25 @@ import logging
 import secrets
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import structlog
+from slack_bolt import App
 
 from bot import catalog
 from bot.aws.cloud import AwsCloud
-from bot.domain.errors import ConfigError
+from bot.domain.operation import Stage
 from bot.records.log import SqliteRecords
 from bot.settings import Environment, load
 from bot.slack.calls import web_client
 from bot.slack.chat import SlackChat
 from bot.slack.listeners import build_app
-from bot.slack.socket_mode import Connection, connect
 from bot.ssh.servers import SshServers
 from bot.workflow.carry_out import Carrier
 from bot.workflow.desk import Desk
-from bot.workflow.engine import Engine
+from bot.workflow.engine import Engine, prepare_file
 from bot.workflow.look import World
 
 _log = structlog.get_logger()
@@ -47,7 +47,17 @@ class Bot:
     greet: Callable[[], object]
     """Ask Slack who we are: a refused token is told at the start, not to each person who types."""
     engine: Engine
-    connect: Callable[[], Connection]
+    slack: App
+    stages: Callable[[], Mapping[Stage, int]]
+    """How many operations there are in each stage."""
+
+
+def check(environment: Environment) -> None:
+    """Raise what would keep the bot from serving, with nothing left open: the process is forked later."""
+    load(environment.config)
+    SqliteRecords(environment.data / "records.db").close()
+    prepare_file(environment.data / "workflow.db")
+    SlackChat(web_client(environment.bot_token.get_secret_value(), environment.api_url)).home_team()
 
 
 def build(environment: Environment) -> Bot:
@@ -69,12 +79,9 @@ def build(environment: Environment) -> Bot:
     desk = Desk(world)
     carrier = Carrier(world, SshServers(lambda spec, server: cloud.host_keys(spec, server.id)), desk)
     engine = Engine(environment.data / "workflow.db", desk, carrier, reference)
-    if environment.app_token is None:
-        raise ConfigError("SLACK_APP_TOKEN is missing: the bot reaches Slack by Socket Mode.")
     secret = environment.signing_secret.get_secret_value()
     slack = build_app(client=client, signing_secret=secret, submit=engine.submit, chat=chat)
-    token = environment.app_token.get_secret_value()
-    return Bot(greet=chat.home_team, engine=engine, connect=lambda: connect(slack, token))
+    return Bot(greet=chat.home_team, engine=engine, slack=slack, stages=records.stages)
 
 
 def reference(error: BaseException) -> str:

@@ -12,12 +12,13 @@ import structlog
 from bot.app import build
 from bot.domain.errors import ConfigError
 from bot.settings import Environment
+from bot.slack.socket_mode import connect
 
 _log = structlog.get_logger()
 _GLANCE_SECONDS = 0.2
 
 
-def serve(environment: Environment) -> None:
+def serve(environment: Environment, app_token: str) -> None:
     """Serve over Socket Mode until SIGTERM or SIGINT. Raises ConfigError, RecordsError or ChatError."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -28,7 +29,7 @@ def serve(environment: Environment) -> None:
         return
     bot.greet()
     bot.engine.start()
-    connection = bot.connect()
+    connection = connect(bot.slack, app_token)
     _log.warning("serving")
     stop.wait()
     connection.close()

@@ -4,13 +4,18 @@ import fcntl
 import os
 import secrets
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import time
+import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal, Self
+from urllib.parse import urlsplit
 
 from bot.domain.errors import ConfigError, ServerUnreachable
 from bot.lab.aws.furnish import Furnished, furnish
@@ -24,7 +29,9 @@ from bot.lab.tools import find_tools
 
 _CONNECT_SECONDS = 30
 _LOCK = "lab.lock"
+_GLANCE_SECONDS = 0.05
 _STOP_SECONDS = 10
+Transport = Literal["socket", "http"]
 _KEPT_FROM_OUTSIDE = ("PATH", "HOME", "LANG", "PYTHONPATH", "VIRTUAL_ENV", "COVERAGE_PROCESS_START")
 
 
@@ -38,8 +45,9 @@ class Lab:
         delays: Delays | None = None,
         port: int = 0,
         patience: Mapping[str, int] | None = None,
+        transport: Transport = "socket",
     ) -> None:
-        """`patience` is the fleet file's table of that name."""
+        """`patience` is the fleet file's table of that name; `transport` is how Slack reaches the bot."""
         self._stack = ExitStack()
         _make(folder)
         self.tools = find_tools(folder.resolve())
@@ -52,6 +60,7 @@ class Lab:
         self.slack = LocalSlack(port=port)
         self._port = port
         self.patience = patience
+        self.bot_url = _free_address() if transport == "http" else None
         self.site: Furnished
         self._bot: subprocess.Popen[bytes] | None = None
         self._clients: dict[str, Any] = {}
@@ -116,20 +125,30 @@ class Lab:
     def environment(self) -> dict[str, str]:
         """The public environment variables that make a bot of ours work in this lab."""
         kept = {name: os.environ[name] for name in _KEPT_FROM_OUTSIDE if name in os.environ}
-        return kept | {
-            "SLACK_API_URL": self.slack.api_url,
-            "SLACK_BOT_TOKEN": self.slack.bot_token,
-            "SLACK_APP_TOKEN": self.slack.app_token,
-            "SLACK_SIGNING_SECRET": self.slack.signing_secret,
-            "AWS_ENDPOINT_URL": self.aws.endpoint,
-            "AWS_ACCESS_KEY_ID": "lab",
-            "AWS_SECRET_ACCESS_KEY": secrets.token_hex(8),
-            "CLONEBOT_CONFIG": str(self.fleet_file),
-            "CLONEBOT_DATA": str(self.data),
-        }
+        return (
+            kept
+            | self._transport
+            | {
+                "SLACK_API_URL": self.slack.api_url,
+                "SLACK_BOT_TOKEN": self.slack.bot_token,
+                "SLACK_SIGNING_SECRET": self.slack.signing_secret,
+                "AWS_ENDPOINT_URL": self.aws.endpoint,
+                "AWS_ACCESS_KEY_ID": "lab",
+                "AWS_SECRET_ACCESS_KEY": secrets.token_hex(8),
+                "CLONEBOT_CONFIG": str(self.fleet_file),
+                "CLONEBOT_DATA": str(self.data),
+            }
+        )
+
+    @property
+    def _transport(self) -> dict[str, str]:
+        if self.bot_url is None:
+            return {"SLACK_APP_TOKEN": self.slack.app_token}
+        address = urlsplit(self.bot_url)
+        return {"BIND": str(address.hostname), "PORT": str(address.port)}
 
     def start_bot(self) -> int:
-        """Start the bot; return its process id once it is connected. Call it from the main thread.
+        """Start the bot; return its process id once it takes requests. Call it from the main thread.
 
         The kernel ends the bot with the thread that started it, so that a killed lab leaves no bot behind.
         """
@@ -141,25 +160,38 @@ class Lab:
                 stderr=log,
                 start_new_session=True,
             )
-        if not self.slack.wait_until_connected(_CONNECT_SECONDS):
+        if not self._wait_until_served():
             raise ServerUnreachable(f"The bot did not start. Its log says: {self.log.read_text()[-2000:]}")
         return self._bot.pid
 
+    def _wait_until_served(self) -> bool:
+        if self.bot_url is None:
+            return self.slack.wait_until_connected(_CONNECT_SECONDS)
+        self.slack.request_url = self.bot_url + "/slack/events"
+        deadline = time.monotonic() + _CONNECT_SECONDS
+        while time.monotonic() < deadline and self._bot and self._bot.poll() is None:
+            ready = f"{self.bot_url}/readyz"
+            with suppress(OSError), urllib.request.urlopen(ready, timeout=3):  # noqa: S310 (always http)
+                return True
+            time.sleep(_GLANCE_SECONDS)
+        return False
+
     def kill_bot(self) -> None:
-        """End the bot as a crash would."""
+        """End the bot, all its processes at once, as a crash would."""
         if self._bot is not None:
-            self._bot.kill()
+            with suppress(ProcessLookupError):
+                os.killpg(self._bot.pid, signal.SIGKILL)
             self._bot.wait()
 
-    def stop_bot(self) -> None:
-        """Ask the bot to end; insist after a while."""
+    def stop_bot(self) -> int:
+        """Ask the bot to end; insist after a while. Returns its exit status."""
         if self._bot is None:
-            return
+            return 0
         self._bot.terminate()
-        try:
+        with suppress(subprocess.TimeoutExpired):
             self._bot.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.kill_bot()
+        self.kill_bot()
+        return self._bot.wait()
 
     def close(self) -> None:
         """End everything."""
@@ -179,6 +211,11 @@ class Lab:
             aws_secret_access_key="onlooker",  # noqa: S106 (any credentials do)
         )
         return self._clients[service]
+
+
+def _free_address() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return f"http://127.0.0.1:{probe.getsockname()[1]}"
 
 
 def _make(folder: Path) -> None:

@@ -13,7 +13,7 @@ import click
 from bot.domain.errors import UsageError
 from bot.domain.operation import Operation, Stage
 from bot.lab.aws.hosts import NO_DELAYS
-from bot.lab.lab import Lab
+from bot.lab.lab import Lab, Transport
 from bot.lab.slack.board import Message
 from bot.lab.slack.team import Team
 from bot.records.log import SqliteRecords
@@ -27,13 +27,13 @@ _GLANCE = 0.1
 _TERMINATED = 128 + signal.SIGTERM
 
 
-def show(folder: Path, port: int) -> int:
+def show(folder: Path, port: int, transport: Transport) -> int:
     """Run the lab for a person until Ctrl-C."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     click.echo("Starting the lab (the first time it may fetch sshd and rsync) …")
-    with Lab(folder, port=port) as lab:
+    with Lab(folder, port=port, transport=transport) as lab:
         if not stop.is_set():
             click.echo(_guide(lab))
         stop.wait()
@@ -47,16 +47,20 @@ def _guide(lab: Lab) -> str:
   The site   {lab.site.site_url:26} what visitors see, through the load balancer
   AWS        {lab.aws.endpoint:26} as AWS_ENDPOINT_URL, with any credentials
   Fleet file {lab.fleet_file}
-  Records    {lab.records}
+  Records    {lab.records}{_guide_to_bot(lab)}
 
 Everything is on this machine. Ctrl-C ends it and removes it all."""
 
 
-def work(folder: Path, texts: Sequence[str], name: str) -> int:
+def _guide_to_bot(lab: Lab) -> str:
+    return f"\n  The bot    {lab.bot_url:26} /healthz, /readyz, /metrics" if lab.bot_url else ""
+
+
+def work(folder: Path, texts: Sequence[str], name: str, transport: Transport) -> int:
     """Do all of it as one person, approve as the lead, print what was said; 0 if the fleet is as asked."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
     user = _user(name)
-    with Lab(folder, delays=NO_DELAYS) as lab:
+    with Lab(folder, delays=NO_DELAYS, transport=transport) as lab:
         done = [_do(lab, user, text) for text in texts]
         click.echo("\n--- what people saw in #web-servers")
         for line in _transcript(lab):

@@ -3,7 +3,7 @@
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ from sqlite_utils import Database
 
 from bot.domain.audit import Entry, Kind
 from bot.domain.errors import RecordsError
-from bot.domain.operation import Operation, advance
+from bot.domain.operation import Operation, Stage, advance
 from bot.records import chain, schema
 
 _UNANSWERED = """
@@ -67,6 +67,12 @@ class SqliteRecords:
         with self._read():
             rows = list(self._db.query(sql, [limit]))
         return tuple(_OPERATION.validate_json(row["state"]) for row in rows)
+
+    def stages(self) -> Mapping[Stage, int]:
+        """How many operations there are in each stage."""
+        sql = "SELECT json_extract(state, '$.stage') AS stage, count(*) AS number FROM operations GROUP BY 1"
+        with self._read():
+            return {Stage(row["stage"]): row["number"] for row in self._db.query(sql)}
 
     def search(self, words: str, *, limit: int = 20, steps: bool = True) -> tuple[Entry, ...]:
         """Rows that hold all these words, newest first; without `steps` (and words), what people did."""

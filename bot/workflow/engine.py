@@ -39,7 +39,7 @@ class Engine:
         self._desk = desk
         self._carrier = carrier
         self._reference = reference
-        _make_with_wal(file)
+        prepare_file(file)
         DBOS(
             config={
                 "name": "clonebot",
@@ -174,7 +174,7 @@ def _log_as_we_do() -> None:
     log.setLevel(logging.ERROR)
 
 
-def _make_with_wal(file: Path) -> None:
+def prepare_file(file: Path) -> None:
     """Make the file ours alone, in WAL mode, which the engine keeps and does not choose by itself."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

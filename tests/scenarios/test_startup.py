@@ -1,5 +1,6 @@
 """How `clonebot` starts and ends, as a process: what is wrong is said at once, before anything happens."""
 
+import json
 import os
 import signal
 import socket
@@ -15,11 +16,14 @@ from click.testing import CliRunner
 from bot.__main__ import main
 from bot.domain.errors import BotError
 from bot.lab.aws.network import claim_network
+from bot.lab.slack.deliveries import send, sign
 from bot.lab.slack.server import LocalSlack
+from tests.scenarios.visitor import get
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 60
 WRONG = 2
+READY, WAIT = 200, 503
 
 GOOD = """\
 [fleets.web]
@@ -141,6 +145,89 @@ def test_a_second_bot_waits_until_the_first_has_ended_and_both_end_when_told(
     assert "Traceback" not in log(first) + log(second) + log(third)
 
 
+def test_over_http_a_second_bot_says_that_it_is_not_ready_until_the_first_has_ended(
+    folder: Path, slack: LocalSlack
+) -> None:
+    here, there = over_http(slack), over_http(slack)
+    first = begin(folder, slack, **here)
+    until(lambda: status(here, "/readyz") == READY)
+    second = begin(folder, slack, **there)
+    until(lambda: status(there, "/readyz") == WAIT)
+    command = sign(slack.signing_secret, b"command=%2Fclone&trigger_id=1.2.3")
+    assert send(f"http://127.0.0.1:{there['PORT']}/slack/events", command)[0] == WAIT
+    assert status(there, "/healthz") == READY
+
+    assert ends_within(first, 10) == 0
+    until(lambda: status(there, "/readyz") == READY)
+    assert ends_within(second, 10) == 0
+    assert "Traceback" not in log(first) + log(second)
+    for line in (log(first) + log(second)).splitlines():
+        assert json.loads(line)["event"] in {"serving", "waiting"}
+
+
+def test_over_http_a_bot_that_still_waits_ends_when_told(folder: Path, slack: LocalSlack) -> None:
+    here, there = over_http(slack), over_http(slack)
+    first, second = begin(folder, slack, **here), begin(folder, slack, **there)
+    until(lambda: {status(here, "/readyz"), status(there, "/readyz")} == {READY, WAIT})
+
+    assert ends_within(second, 10) == ends_within(first, 10) == 0
+
+
+def test_over_http_ctrl_c_ends_it(folder: Path, slack: LocalSlack) -> None:
+    here = over_http(slack)
+    bot = begin(folder, slack, **here)
+    until(lambda: status(here, "/readyz") == READY)
+    os.killpg(bot.pid, signal.SIGINT)  # as a terminal does
+
+    assert bot.wait(10) == 0
+    assert "Traceback" not in log(bot)
+
+
+def test_over_http_a_killed_worker_is_replaced(folder: Path, slack: LocalSlack) -> None:
+    here = over_http(slack)
+    bot = begin(folder, slack, **here)
+    until(lambda: status(here, "/readyz") == READY)
+    (worker,) = children(bot.pid)
+    os.kill(worker, signal.SIGKILL)
+
+    until(lambda: children(bot.pid) not in ([], [worker]) and status(here, "/readyz") == READY)
+    assert ends_within(bot, 10) == 0
+
+
+def test_over_http_a_worker_whose_parent_was_killed_leaves(folder: Path, slack: LocalSlack) -> None:
+    here = over_http(slack)
+    bot = begin(folder, slack, **here)
+    until(lambda: status(here, "/readyz") == READY)
+    bot.kill()
+    bot.wait(SECONDS)
+
+    until(lambda: status(here, "/healthz") == 0 and not processes(folder))
+
+
+def test_over_http_what_is_wrong_ends_it_before_it_listens(folder: Path, slack: LocalSlack) -> None:
+    here = over_http(slack)
+    (folder / "data").mkdir()
+    (folder / "data" / "workflow.db").write_text("rubbish " * 1000)
+    (folder / "wrong.toml").write_text(GOOD.replace("subnets =", "subnet ="))
+
+    assert_refused(serve(folder, slack, **here), "workflow.db, which cannot be opened")
+    assert_refused(serve(folder, slack, **here, CLONEBOT_DATA="key"), "key/records.db cannot be opened")
+    wrong = {"SLACK_BOT_TOKEN": "xoxb-wrong", "CLONEBOT_DATA": "fresh"}
+    assert_refused(serve(folder, slack, **here | wrong), "SLACK_BOT_TOKEN")
+    assert_refused(
+        serve(folder, slack, **here, CLONEBOT_CONFIG="wrong.toml"), "wrong.toml:6", "fleets.web.subnets"
+    )
+
+
+@pytest.mark.parametrize("bind", ["127.0.0.1", "192.0.2.1", "no.such.host.invalid"])
+def test_over_http_an_address_that_cannot_be_used_is_named(
+    folder: Path, slack: LocalSlack, bind: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        here = over_http(slack) | {"PORT": str(taken.getsockname()[1]), "BIND": bind}
+        assert_refused(serve(folder, slack, **here), f"BIND and PORT: {bind}:{here['PORT']} cannot be used")
+
+
 def test_the_labs_page_says_when_its_port_is_taken(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -257,9 +344,26 @@ def lab(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 _LOGS: dict[int, Path] = {}
 
 
-def begin(folder: Path, slack: LocalSlack) -> subprocess.Popen[bytes]:
+def begin(folder: Path, slack: LocalSlack, **variables: str) -> subprocess.Popen[bytes]:
     """Start `clonebot serve`, which is expected to go on."""
-    return _begin(folder, ["serve"], folder, environment(slack))
+    return _begin(folder, ["serve"], folder, environment(slack) | variables)
+
+
+def over_http(slack: LocalSlack) -> dict[str, str]:
+    """What makes the bot serve over HTTP, on a port of its own."""
+    return {
+        "SLACK_APP_TOKEN": "",
+        "SLACK_SIGNING_SECRET": slack.signing_secret,
+        "PORT": str(_port_without_anybody()),
+    }
+
+
+def status(variables: dict[str, str], path: str) -> int:
+    """What it answers; 0 if nothing."""
+    try:
+        return get(f"http://127.0.0.1:{variables['PORT']}{path}")[0]
+    except OSError:
+        return 0
 
 
 def begin_lab(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
@@ -310,6 +414,11 @@ def assert_nothing_is_left(folder: Path) -> None:
     """No process, and of the folder only the tools."""
     until(lambda: not processes(folder))
     assert [each.name for each in folder.iterdir()] == ["tools"]
+
+
+def children(process: int) -> list[int]:
+    """The processes that this one started."""
+    return [int(each) for each in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
 
 
 def processes(folder: Path) -> list[int]:

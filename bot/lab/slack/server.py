@@ -11,13 +11,13 @@ from flask_sock import Sock
 from simple_websocket import Server
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from bot.lab.slack import page, site, web_api
+from bot.lab.slack import deliveries, page, site, web_api
 from bot.lab.slack.board import Json, Message
 from bot.lab.slack.faults import Faults
 from bot.lab.slack.interactions import Typed, click_payload, command_payload
 from bot.lab.slack.methods.call import RefusedError
 from bot.lab.slack.methods.chat import thread_parent
-from bot.lab.slack.sockets import Hub, NotAcknowledgedError, NotConnectedError
+from bot.lab.slack.sockets import BotSilentError, Hub, NotAcknowledgedError
 from bot.lab.slack.stream import Streams
 from bot.lab.slack.team import SLACKBOT_ID, Channel, Person, Team
 from bot.lab.slack.workspace import ResponseUrl, Workspace
@@ -41,6 +41,8 @@ class LocalSlack:
         """How long people wait for the bot to acknowledge: Slack's three seconds."""
         self.site_url: str | None = None
         self.records_path: str | None = None
+        self.request_url: str | None = None
+        """Where the bot takes requests over HTTP; without it they go to its sockets."""
         self._guard = page.Guard(extra_host)
         self._port = port
         self._server: BaseWSGIServer | None = None
@@ -126,8 +128,8 @@ class LocalSlack:
 
     @property
     def connected(self) -> int:
-        """How many sockets the bot has open."""
-        return self._hub.connected
+        """How many sockets the bot has open. Over HTTP nobody knows, and Slack shows a bot as present."""
+        return self._hub.connected + bool(self.request_url)
 
     def wait_until_connected(self, timeout: float = 30) -> bool:
         """Wait for the bot, and say whether it came within `timeout` seconds."""
@@ -147,11 +149,11 @@ class LocalSlack:
         typed = Typed(command=command, text=text, trigger_id=trigger)
         payload = command_payload(self._workspace, person, place, typed)
         try:
-            answer = self._hub.deliver("slash_commands", payload, self.ack_seconds)
-        except NotConnectedError as error:
-            self._whisper(person, place, f'`{command}` failed with the error "dispatch_failed": {error}')
+            answer = self.deliver("slash_commands", payload)
         except NotAcknowledgedError:
             self._whisper(person, place, f'`{command}` failed with the error "operation_timeout"')
+        except BotSilentError as error:
+            self._whisper(person, place, f'`{command}` failed with the error "dispatch_failed": {error}')
         else:
             self._show_answer(person, place, answer)
         return trigger
@@ -167,11 +169,13 @@ class LocalSlack:
         if message is None or not message.is_visible_to(user):
             raise LookupError(f"{person.name} sees no message {ts} in {place.name}")
         payload = click_payload(self._workspace, person, place, message, action_id)
-        self._hub.deliver("interactive", payload, self.ack_seconds)
+        self.deliver("interactive", payload)
 
     def deliver(self, kind: str, payload: Json) -> Json:
         """Hand the bot any payload at all, also a forged one; return the answer in its acknowledgement."""
-        return self._hub.deliver(kind, payload, self.ack_seconds)
+        if self.request_url is None:
+            return self._hub.deliver(kind, payload, self.ack_seconds)
+        return deliveries.deliver(self.request_url, self.signing_secret, kind, payload, self.ack_seconds)
 
     def say(self, user: str, channel: str, text: str, *, thread: str | None = None) -> Message:
         """Write an ordinary message."""

@@ -1,0 +1,33 @@
+"""What Prometheus is told of our operations, counted when it asks."""
+
+from collections.abc import Callable, Iterator, Mapping
+
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from bot.domain.errors import RecordsError
+from bot.domain.operation import Stage
+
+
+class OperationsCollector(Collector):
+    """The number of operations in each stage. While the records cannot be read, no number is given."""
+
+    def __init__(self, stages: Callable[[], Mapping[Stage, int]]) -> None:
+        self._stages = stages
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Read the records now."""
+        readable = GaugeMetricFamily("clonebot_records_readable", "Whether the audit log could be read")
+        operations = GaugeMetricFamily(
+            "clonebot_operations", "Operations in the audit log, by stage", labels=["stage"]
+        )
+        try:
+            counts = self._stages()
+        except RecordsError:
+            counts = None
+        readable.add_metric([], counts is not None)
+        yield readable
+        if counts is not None:
+            for stage in Stage:
+                operations.add_metric([stage.value], counts.get(stage, 0))
+            yield operations
