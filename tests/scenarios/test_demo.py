@@ -44,6 +44,13 @@ def test_without_a_person_it_scales_out_and_in_and_says_what_came_of_it(tmp_path
     assert (fleet.count("master"), fleet.count("clone"), fleet.count("healthy")) == (1, 1, 2)
 
 
+def test_it_works_over_http_too(tmp_path: Path) -> None:
+    done = run([*lab_command(tmp_path / "lab")[:7], "--http", "--run", "scale 1"])
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "web: 1 of 1 clones serve." in done.stdout
+
+
 def test_it_exits_1_if_the_fleet_is_not_as_asked(tmp_path: Path) -> None:
     command = [*lab_command(tmp_path / "lab")[:7], "--run", "scale 99"]
 

@@ -1,7 +1,10 @@
 """The main job where Slack reaches the bot over HTTP, and what only HTTP makes possible."""
 
+import sqlite3
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from urllib.parse import urlencode
 
 import pytest
@@ -46,14 +49,12 @@ def test_the_same_signed_request_ten_times_also_across_a_restart_is_one_operatio
     operation = request_id(TRIGGER)
     visitor.until(lambda: visitor.knows(operation), "nothing came of it")
     assert visitor.end_of(operation).stage is Stage.DONE
-    assert visitor.audit(
-        "SELECT count(*) FROM audit WHERE kind = 'requested' AND operation = ?", operation
-    ) == [(1,)]
+    assert visitor.audit(f"{REQUESTS} AND operation = ?", operation) == [(1,)]
     assert len(visitor.ever_launched(operation)) == 1
 
 
 def test_forged_requests_change_nothing(visitor: Visitor) -> None:
-    before = visitor.audit("SELECT count(*) FROM audit")
+    before = visitor.audit(REQUESTS)
     body = signed(visitor, "scale web 8").body
     forged = [
         sign("guessed", body),
@@ -63,9 +64,11 @@ def test_forged_requests_change_nothing(visitor: Visitor) -> None:
     ]
 
     assert {send(url(visitor), one)[0] for one in forged} == {401}
-    assert visitor.audit("SELECT count(*) FROM audit") == before
+    assert visitor.audit(REQUESTS) == before
+    assert not visitor.clones()
 
 
+REQUESTS = "SELECT count(*) FROM audit WHERE kind = 'requested'"
 CHUNK = b"%x\r\n%b\r\n" % (65536, b"x" * 65536)
 DAMAGED = {
     "a megabyte and more": (413, {}, b"x" * (1024 * 1024 + 1)),
@@ -100,6 +103,22 @@ def test_a_running_operation_goes_on_after_the_bot_was_told_to_stop(visitor: Vis
     visitor.assert_audit_is_complete()
 
 
+def test_what_came_before_the_bot_was_told_to_stop_is_recorded_and_acknowledged(visitor: Visitor) -> None:
+    delivery = signed(visitor, "status", trigger="1.2.just-before")
+    with closing(sqlite3.connect(visitor.lab.records)) as other, ThreadPoolExecutor() as pool:
+        other.execute("BEGIN IMMEDIATE")
+        answer = pool.submit(send, url(visitor), delivery)
+        time.sleep(0.3)
+        status = pool.submit(visitor.lab.stop_bot)
+        time.sleep(0.3)
+        other.execute("ROLLBACK")
+
+        assert answer.result() == (200, b"")
+        assert status.result() == 0
+    assert visitor.audit(f"{REQUESTS} AND operation = ?", request_id("1.2.just-before")) == [(1,)]
+    visitor.lab.start_bot()
+
+
 def test_metrics_tell_the_operations_as_the_records_do(visitor: Visitor) -> None:
     visitor.scale(1)
 
@@ -115,7 +134,7 @@ def test_metrics_tell_the_operations_as_the_records_do(visitor: Visitor) -> None
 TRIGGER = "1.2.the-same"
 
 
-def signed(visitor: Visitor, text: str) -> Delivery:
+def signed(visitor: Visitor, text: str, *, trigger: str = TRIGGER) -> Delivery:
     """A command as Slack sends it, to be sent as often as one likes."""
     form = {
         "command": "/clone",
@@ -123,7 +142,7 @@ def signed(visitor: Visitor, text: str) -> Delivery:
         "team_id": visitor.lab.slack.team.id,
         "user_id": BOB,
         "channel_id": CHANNEL,
-        "trigger_id": TRIGGER,
+        "trigger_id": trigger,
     }
     return sign(visitor.lab.slack.signing_secret, urlencode(form).encode())
 
