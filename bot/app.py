@@ -22,6 +22,7 @@ from bot.slack.listeners import build_app
 from bot.ssh.servers import SshServers
 from bot.workflow.carry_out import Carrier
 from bot.workflow.desk import Desk
+from bot.workflow.digests import Digests
 from bot.workflow.engine import Engine, prepare_file
 from bot.workflow.look import World
 
@@ -75,10 +76,11 @@ def build(environment: Environment) -> Bot:
         specs=file.fleets,
         policy=file.policy,
         commands=catalog.find_commands(),
+        digest=file.digest,
     )
     desk = Desk(world)
     carrier = Carrier(world, SshServers(lambda spec, server: cloud.host_keys(spec, server.id)), desk)
-    engine = Engine(environment.data / "workflow.db", desk, carrier, reference)
+    engine = Engine(environment.data / "workflow.db", desk, carrier, reference, Digests(world))
     secret = environment.signing_secret.get_secret_value()
     slack = build_app(client=client, signing_secret=secret, submit=engine.submit, chat=chat)
     return Bot(greet=chat.home_team, engine=engine, slack=slack, stages=records.stages)

@@ -1,13 +1,14 @@
 """The kit a command is made with: its arguments, what it may look at, and what it may return."""
 
 import dataclasses
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, auto
 from typing import Any, TypeVar
 
 from bot.domain.audit import Entry
+from bot.domain.digest import Past
 from bot.domain.errors import UsageError
 from bot.domain.fleet import Fleet, FleetSpec
 from bot.domain.operation import Operation
@@ -51,6 +52,10 @@ class Look:
     """Open ones, and some of the newest others."""
     found: tuple[Entry, ...] = ()
     """Rows of the audit log that the command's `search` asks for."""
+    past: Past = field(default_factory=Past)
+    """Digests that could not be posted; for a `partial` command also what was done since the last one."""
+    unread: Mapping[str, str] = field(default_factory=dict)
+    """Fleets that could not be described, and why; only a `partial` command is run then."""
 
     @property
     def fleet(self) -> Fleet:
@@ -98,6 +103,8 @@ class Command:
     """It may return a Plan, so it takes --dry-run."""
     search: Callable[[Any], str] | None = None
     """Which rows of the audit log it wants to see, from its arguments."""
+    partial: bool = False
+    """It can say something also where not every fleet can be described."""
 
     @property
     def help(self) -> str:
@@ -168,6 +175,7 @@ def command(  # noqa: PLR0913 (a declaration: every part has a name)
     scope: Scope = Scope.NONE,
     plans: bool = False,
     search: Callable[[A], str] | None = None,
+    partial: bool = False,
 ) -> Callable[[Callable[[A, Look], Plan | Record | Answer]], Command]:
     """Make a Command of the function that decides; its docstring is the command's help."""
 
@@ -183,6 +191,7 @@ def command(  # noqa: PLR0913 (a declaration: every part has a name)
             decide=decide,
             plans=plans,
             search=search,
+            partial=partial,
         )
 
     return make

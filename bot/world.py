@@ -1,11 +1,12 @@
 """The outside world, in our words. Adapters and fakes keep these promises; `tests/adapters` checks both."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from bot.domain.audit import Entry
+from bot.domain.audit import Entry, Kind
+from bot.domain.digest import Digest
 from bot.domain.fleet import Content, Fleet, FleetSpec, Recipe, Server, Service
 from bot.domain.operation import Operation
 from bot.domain.people import Person
@@ -143,6 +144,9 @@ class Chat(Protocol):
     def note(self, operation: Operation, text: str) -> None:
         """Add a line to the thread of the operation's live message."""
 
+    def post_digest(self, channel: str, digest: Digest) -> str:
+        """Post a digest, unless one with its id is there; return the message's id."""
+
 
 class Records(Protocol):
     """The audit log, and our state, which is nothing but the log read again. Raises RecordsError."""
@@ -168,6 +172,12 @@ class Records(Protocol):
 
     def find(self, key: str) -> Entry | None:
         """Look up the row with this key."""
+
+    def newest(self, operation: str, kind: Kind) -> Entry | None:
+        """Look up the newest row of this kind that is filed under this operation."""
+
+    def after(self, seq: int, kinds: Collection[Kind]) -> tuple[Entry, ...]:
+        """Rows of these kinds after that one, oldest first."""
 
     def unanswered(self) -> tuple[Entry, ...]:
         """Requests of the last hour that nothing followed yet, oldest first."""

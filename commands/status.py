@@ -23,7 +23,7 @@ class Args:
 def status(_args: Args, look: Look) -> Answer:
     """Show the servers of a fleet, or of every fleet: which serve, which do not, and what is being done."""
     lines = [line for fleet in look.fleets for line in _fleet(fleet, look)]
-    return Answer(title=_title(look.fleets), lines=tuple(lines))
+    return Answer(title=_title(look.fleets), lines=(*lines, *look.past.troubles))
 
 
 def _title(fleets: tuple[Fleet, ...]) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from bot.catalog import find_commands
 from bot.domain.fleet import FleetSpec
 from bot.domain.policy import Policy
+from bot.domain.schedule import Schedule
 
 
 def command_table() -> str:
@@ -22,7 +23,7 @@ def command_table() -> str:
 
 def fleet_file_reference() -> str:
     """One row for each key of the fleet file."""
-    rows = [*_rows("fleets.NAME", FleetSpec), *_rows("policy", Policy)]
+    rows = [*_rows("fleets.NAME", FleetSpec), *_rows("policy", Policy), *_rows("digest", Schedule)]
     return "\n".join(["", "| key | default | meaning |", "|---|---|---|", *rows, "", ""])
 
 

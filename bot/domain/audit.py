@@ -28,7 +28,11 @@ class Kind(StrEnum):
     """Written after it, or when it is known that nobody will ever know."""
     FINISHED = "finished"
     POSTED = "posted"
-    """The operation's live message now exists in chat."""
+    """The operation's live message, or the digest, now exists in chat."""
+    DIGEST = "digest"
+    """A digest is due, or digests begin."""
+    UNPOSTED = "unposted"
+    """Chat did not take a digest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,13 +6,25 @@ from pathlib import Path
 from bot.lab.aws.furnish import Furnished
 from bot.lab.host.login import PORT
 
+_NO_DIGEST = """\
+# On workdays at nine each fleet's channel is told how its fleet is.
+# [digest]
+# cron = "0 9 * * 1-5"
+# timezone = "Europe/Berlin\""""
+
 
 def fleet_file(
-    furnished: Furnished, *, user: str, key_file: Path, patience: Mapping[str, int] | None = None
+    furnished: Furnished,
+    *,
+    user: str,
+    key_file: Path,
+    patience: Mapping[str, int] | None = None,
+    digest: str = "",
 ) -> str:
     """The TOML text that configures the bot for the lab's site."""
     subnets = ", ".join(f'"{subnet}"' for subnet in furnished.subnets)
     waits = ", ".join(f"{name} = {seconds}" for name, seconds in (patience or {}).items())
+    digests = f'[digest]\ncron = "{digest}"' if digest else _NO_DIGEST
     waiting = f"patience = {{ {waits} }}\n" if waits else ""
     return f"""\
 # The lab's fleet: one hand-built server, and the clones that you ask for.
@@ -51,4 +63,6 @@ approver = ["U0ADA"]
 
 [policy.approval]
 scale_out_above = 2
+
+{digests}
 """

@@ -38,7 +38,7 @@ _KEPT_FROM_OUTSIDE = ("PATH", "HOME", "LANG", "PYTHONPATH", "VIRTUAL_ENV", "COVE
 class Lab:
     """Everything on this machine. `start` it; `close` leaves nothing behind but the fetched tools."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (what a visitor may wish for, all by name)
         self,
         folder: Path,
         *,
@@ -46,8 +46,12 @@ class Lab:
         port: int = 0,
         patience: Mapping[str, int] | None = None,
         transport: Transport = "socket",
+        digest: str = "",
     ) -> None:
-        """`patience` is the fleet file's table of that name; `transport` is how Slack reaches the bot."""
+        """`patience` is the fleet file's table of that name; `transport` is how Slack reaches the bot.
+
+        `digest` says when digests are due, if ever.
+        """
         self._stack = ExitStack()
         _make(folder)
         self.tools = find_tools(folder.resolve())
@@ -61,6 +65,7 @@ class Lab:
         self._port = port
         self.patience = patience
         self.bot_url = _free_address() if transport == "http" else None
+        self.digest = digest
         self.site: Furnished
         self._bot: subprocess.Popen[bytes] | None = None
         self._clients: dict[str, Any] = {}
@@ -106,7 +111,11 @@ class Lab:
         self.slack.site_url = self.site.site_url
         self.slack.records_path = str(self.records)
         text = fleet_file(
-            self.site, user=self.hosts.user, key_file=self.hosts.key_file, patience=self.patience
+            self.site,
+            user=self.hosts.user,
+            key_file=self.hosts.key_file,
+            patience=self.patience,
+            digest=self.digest,
         )
         self.fleet_file.write_text(text)
         self._stack.callback(self.stop_bot)

@@ -3,7 +3,7 @@
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
@@ -24,7 +24,7 @@ _UNANSWERED = """
     ORDER BY seq"""
 
 _WHO_DID_WHAT = """
-    SELECT * FROM audit WHERE kind NOT IN ('intent', 'outcome', 'posted', 'answered')
+    SELECT * FROM audit WHERE kind NOT IN ('intent', 'outcome', 'posted', 'answered', 'digest')
     ORDER BY seq DESC LIMIT ?"""
 
 _OPERATION: TypeAdapter[Operation] = TypeAdapter(Operation)
@@ -88,6 +88,18 @@ class SqliteRecords:
         """Look up the row with this key."""
         with self._read():
             return next(iter(self._rows("SELECT * FROM audit WHERE key = ?", key)), None)
+
+    def newest(self, operation: str, kind: Kind) -> Entry | None:
+        """Look up the newest row of this kind that is filed under this operation."""
+        sql = "SELECT * FROM audit WHERE operation = ? AND kind = ? ORDER BY seq DESC LIMIT 1"
+        with self._read():
+            return next(iter(self._rows(sql, operation, str(kind))), None)
+
+    def after(self, seq: int, kinds: Collection[Kind]) -> tuple[Entry, ...]:
+        """Rows of these kinds after that one, oldest first."""
+        sql = "SELECT * FROM audit WHERE seq > ? AND kind IN (SELECT value FROM json_each(?)) ORDER BY seq"
+        with self._read():
+            return tuple(self._rows(sql, seq, json.dumps(sorted(kinds))))
 
     def unanswered(self) -> tuple[Entry, ...]:
         """Requests of the last hour that nothing followed yet, oldest first."""

@@ -6,9 +6,9 @@
 seq         1, 2, 3 … without gaps
 at          when, ISO 8601 in UTC
 kind        requested, answered, refused, planned, approved, denied, queued, started, intent,
-            outcome, finished, posted
+            outcome, finished, posted, digest, unposted
 key         unique; makes writing the row safe to repeat
-operation   the operation, or the request that never became one
+operation   the operation, or the request that never became one; of digests: digest/CHANNEL
 action      the action of the operation, where the row is about one
 attempt     which attempt at the action
 fleet       the fleet

@@ -13,10 +13,12 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from bot.domain import policy as policies
+from bot.domain import schedule as schedules
 from bot.domain.errors import ConfigError
 from bot.domain.fleet import Content, FleetSpec, Health, Patience, Recipe, Rewrite, Ssh, Writes
 from bot.domain.policy import Approval, Policy
 from bot.domain.recipe import fill
+from bot.domain.schedule import Schedule
 from bot.domain.shape import NAME, misshapen
 from bot.domain.words import did_you_mean
 from bot.settings.lines import Key, find_lines, line_of
@@ -25,7 +27,8 @@ T = TypeVar("T")
 
 _SPEC = TypeAdapter(FleetSpec)
 _POLICY = TypeAdapter(Policy)
-_TABLES = (FleetSpec, Ssh, Health, Content, Writes, Recipe, Rewrite, Patience, Policy, Approval)
+_DIGEST = TypeAdapter(Schedule)
+_TABLES = (FleetSpec, Ssh, Health, Content, Writes, Recipe, Rewrite, Patience, Policy, Approval, Schedule)
 _KNOWN = {field.name for table in _TABLES for field in dataclasses.fields(table)}
 _LONGEST_SHOWN = 60
 
@@ -36,6 +39,7 @@ class FleetFile:
 
     fleets: tuple[FleetSpec, ...]
     policy: Policy
+    digest: Schedule | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +58,11 @@ def load(path: Path) -> FleetFile:
     problems: list[_Problem] = []
     fleets = tuple(_fleets(raw, path.parent, problems))
     policy = _validate(_POLICY, raw.get("policy", {}), ("policy",), problems)
+    digest = _digest(raw, problems)
     problems += _beyond_tables(raw, fleets, policy)
     if policy is None or problems:
         raise ConfigError(_explain(path, text, problems))
-    return FleetFile(fleets, policy)
+    return FleetFile(fleets, policy, digest)
 
 
 def _read(path: Path) -> str:
@@ -116,6 +121,21 @@ def _fleet(name: str, table: dict[str, Any], at: Key, problems: list[_Problem]) 
     return spec
 
 
+def _digest(raw: Mapping[str, Any], problems: list[_Problem]) -> Schedule | None:
+    if "digest" not in raw:
+        return None
+    table, at = raw["digest"], ("digest",)
+    if isinstance(table, dict):
+        problems += [
+            _Problem((*at, *key), f"expected {expected}, found {_show(_inside(table, key))}")
+            for key, expected in misshapen(table)
+        ]
+    schedule = _validate(_DIGEST, table, at, problems)
+    for key, wrong in schedules.problems(schedule) if schedule else ():
+        problems.append(_Problem((*at, key), wrong))
+    return schedule
+
+
 def _recipe_problems(spec: FleetSpec, at: Key) -> Iterator[_Problem]:
     for index, rewrite in enumerate(spec.recipe.rewrite):
         try:
@@ -171,8 +191,8 @@ def _beyond_tables(
     raw: Mapping[str, Any], fleets: tuple[FleetSpec, ...], policy: Policy | None
 ) -> Iterator[_Problem]:
     """What no table shows by itself."""
-    for name in raw.keys() - {"fleets", "policy"}:
-        yield _Problem((name,), f"unknown key.{did_you_mean(name, ['fleets', 'policy'])}")
+    for name in raw.keys() - {"fleets", "policy", "digest"}:
+        yield _Problem((name,), f"unknown key.{did_you_mean(name, ['fleets', 'policy', 'digest'])}")
     yield from _shared(fleets)
     if policy is not None:
         largest = max((spec.max_clones for spec in fleets), default=0)

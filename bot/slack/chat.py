@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Sequence
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 from slack_sdk import WebClient
 from slack_sdk.webhook import WebhookClient
 
+from bot.domain.digest import Digest
 from bot.domain.errors import ChatError
 from bot.domain.operation import Operation
 from bot.domain.people import Person
@@ -17,12 +19,14 @@ from bot.slack.calls import NETWORK, TIMEOUT, Caller, NoAnswer, SlackRefused
 from bot.slack.people import find_person
 from bot.slack.views.answer import show_answer, show_note
 from bot.slack.views.card import show_operation
+from bot.slack.views.digest import show_digest
 from bot.slack.views.message import Message
 from bot.world import Request
 
 _LOG = logging.getLogger(__name__)
 _OK = 200
 _EVENT = "clonebot_operation"
+_DIGEST = "clonebot_digest"
 _SLACKS_OWN = ("https", "hooks.slack.com")
 _PAGE = 200
 _EARLIER = 600
@@ -77,6 +81,22 @@ class SlackChat:
             **_content(show_note(text)),
             **_NO_PREVIEWS,
         )
+
+    def post_digest(self, channel: str, digest: Digest) -> str:
+        """Post a digest, unless one with its id is there; return the message's id."""
+        metadata = {"event_type": _DIGEST, "event_payload": {"digest": digest.id}}
+        found = self._find_marked(channel, digest.due or digest.at, metadata)
+        if found:
+            return found
+        answer = self._caller.call(
+            self._client.chat_postMessage,
+            again=False,
+            channel=channel,
+            metadata=metadata,
+            **_content(show_digest(digest)),
+            **_NO_PREVIEWS,
+        )
+        return str(answer["ts"])
 
     def _reply(self, url: str, view: Message) -> bool:
         """Answer through the address that came with the request; False where that does not work."""
@@ -141,30 +161,35 @@ class SlackChat:
 
     def _find(self, operation: Operation) -> str:
         """The id of this operation's message in its channel; empty if there is none."""
-        oldest = f"{operation.created.timestamp() - _EARLIER:.6f}"
+        return self._find_marked(operation.channel, operation.created, _metadata(operation))
+
+    def _find_marked(self, channel: str, born: datetime, metadata: dict[str, Any]) -> str:
+        """The id of our message with this metadata; empty if there is none."""
+        oldest = f"{born.timestamp() - _EARLIER:.6f}"
         cursor = ""
         while True:
             page = self._caller.call(
                 self._client.conversations_history,
-                channel=operation.channel,
+                channel=channel,
                 oldest=oldest,
                 limit=_PAGE,
                 cursor=cursor,
                 include_all_metadata=True,
             )
             for message in page.get("messages") or ():
-                if self._is_card_of(message, operation):
+                if self._is_ours(message, metadata):
                     return str(message["ts"])
             cursor = (page.get("response_metadata") or {}).get("next_cursor") or ""
             if not cursor:
                 return ""
 
-    def _is_card_of(self, message: dict[str, Any], operation: Operation) -> bool:
-        metadata = message.get("metadata") or {}
+    def _is_ours(self, message: dict[str, Any], metadata: dict[str, Any]) -> bool:
+        found = message.get("metadata") or {}
+        payload = found.get("event_payload") or {}
         return (
             message.get("user") == self._self["user_id"]
-            and metadata.get("event_type") == _EVENT
-            and (metadata.get("event_payload") or {}).get("operation") == operation.id
+            and found.get("event_type") == metadata["event_type"]
+            and all(payload.get(name) == value for name, value in metadata["event_payload"].items())
         )
 
 

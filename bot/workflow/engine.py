@@ -2,6 +2,7 @@
 
 import logging
 import sqlite3
+import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -17,6 +18,7 @@ from bot.domain.tally import Tally
 from bot.domain.tally import to_json as tally_to_json
 from bot.workflow.carry_out import Carrier
 from bot.workflow.desk import Desk
+from bot.workflow.digests import Digests
 from bot.world import Request
 
 _GLANCE_SECONDS = 600
@@ -25,6 +27,10 @@ _LANE = "lane"
 _DECIDED = "decided"
 _POLL_SECONDS = 0.2
 _PAUSE_SECONDS = 2.0
+_AGAIN_SECONDS = 60.0
+"""Until a digest that chat did not take is tried again."""
+_TICK_SECONDS = 30.0
+"""The longest sleep of the clock that starts digests: the machine's time may be set, or stand still."""
 
 T = TypeVar("T")
 
@@ -33,12 +39,19 @@ class Engine:
     """Takes requests, and carries them through; one per data folder, one per process."""
 
     def __init__(
-        self, file: Path, desk: Desk, carrier: Carrier, reference: Callable[[BaseException], str]
+        self,
+        file: Path,
+        desk: Desk,
+        carrier: Carrier,
+        reference: Callable[[BaseException], str],
+        digests: Digests,
     ) -> None:
         """`reference` logs an unexpected error and returns the id under which it can be found."""
         self._desk = desk
         self._carrier = carrier
         self._reference = reference
+        self._digests = digests
+        self._stopped = threading.Event()
         prepare_file(file)
         DBOS(
             config={
@@ -53,6 +66,7 @@ class Engine:
         _log_as_we_do()
         self._handle = DBOS.workflow(name="handle.v1")(self._make_handle())
         self._execute = DBOS.workflow(name="execute.v1")(self._make_execute())
+        self._digest = DBOS.workflow(name="digest.v1")(self._make_digest())
 
     def start(self) -> None:
         """Go on with whatever was under way."""
@@ -60,6 +74,7 @@ class Engine:
         DBOS.register_queue(_LANE, partition_concurrency=1, polling_interval_sec=_POLL_SECONDS)
         for request in self._desk.unanswered():
             self._begin(request)
+        threading.Thread(target=self._keep_time, name="digests", daemon=True).start()
 
     def submit(self, request: Request) -> None:
         """Record the request durably, and begin. Raises RecordsError; then nothing was done."""
@@ -68,6 +83,7 @@ class Engine:
 
     def stop(self) -> None:
         """Stop taking part. What is under way goes on at the next start."""
+        self._stopped.set()
         DBOS.destroy(workflow_completion_timeout_sec=0)
 
     def _begin(self, request: Request) -> None:
@@ -128,6 +144,33 @@ class Engine:
         self._step("conclude", self._carrier.conclude, operation, so_far)
         return True
 
+    def _keep_time(self) -> None:
+        """Start every digest when it is due; its id says which it is, so that it runs once."""
+        begun = False
+        while not self._stopped.is_set():
+            begun = begun or "value" in self._try(self._digests.begin)
+            if begun:
+                self._try(self._start_digests)
+            wait = self._try(self._digests.seconds_to_next).get("value", _TICK_SECONDS)
+            if wait is None:
+                return
+            self._stopped.wait(min(wait, _TICK_SECONDS) if begun else _PAUSE_SECONDS)
+
+    def _start_digests(self) -> None:
+        for channel, tick in self._digests.due():
+            with SetWorkflowID(f"digest/{channel}/{tick}"):
+                DBOS.start_workflow(self._digest, channel, tick)
+
+    def _make_digest(self) -> Callable[[str, str], None]:
+        def digest(channel: str, tick: str) -> None:
+            try:
+                while not self._step("post", self._digests.post, channel, tick):
+                    DBOS.sleep(_AGAIN_SECONDS)
+            except UnexpectedError as error:
+                self._step("give up", self._digests.give_up, channel, tick, str(error))
+
+        return digest
+
     def _give_up(self, request: Request, why: str) -> None:
         if self._desk.known(request.id):
             self._carrier.give_up(request.id, why)
@@ -135,19 +178,19 @@ class Engine:
             self._desk.refuse(request, why)
 
     def _step(self, name: str, do: Callable[..., T], *args: Any) -> T:
-        """Run it as one durable step; the only place that catches what nobody expected."""
-
-        def guarded() -> dict[str, Any]:
-            try:
-                return {"value": self._insist(lambda: do(*args))}
-            except Exception as error:  # noqa: BLE001 (the one handler: a reference for people, the trace for the log)
-                return {"unexpected": self._reference(error)}
-
-        result = DBOS.run_step({"name": name}, guarded)
+        """Run it as one durable step."""
+        result = DBOS.run_step({"name": name}, lambda: self._try(lambda: self._insist(lambda: do(*args))))
         if "unexpected" in result:
             raise UnexpectedError(result["unexpected"])
         value: T = result["value"]
         return value
+
+    def _try(self, do: Callable[[], object]) -> dict[str, Any]:
+        """Do it; the only place that catches what nobody expected."""
+        try:
+            return {"value": do()}
+        except Exception as error:  # noqa: BLE001 (the one handler: a reference for people, the trace for the log)
+            return {"unexpected": self._reference(error)}
 
     def _insist(self, do: Callable[[], T]) -> T:
         """Steps are safe to repeat; while the log cannot be written, nothing else happens."""

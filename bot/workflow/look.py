@@ -6,10 +6,16 @@ from bot import catalog
 from bot.catalog import Parsed
 from bot.command import Command, Look
 from bot.domain.audit import Entry
-from bot.domain.fleet import FleetSpec
+from bot.domain.errors import BotError, RecordsError
+from bot.domain.fleet import Fleet, FleetSpec
 from bot.domain.people import Person
 from bot.domain.policy import Policy, powers_of, refuse_strangers, require
+from bot.domain.schedule import Schedule
+from bot.workflow.past import channel_of, read_all
 from bot.world import Chat, Clock, Cloud, Records
+
+MANY = 1000
+"""Operations that a digest knows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +29,7 @@ class World:
     specs: tuple[FleetSpec, ...]
     policy: Policy
     commands: tuple[Command, ...]
+    digest: Schedule | None = None
 
     def spec(self, name: str) -> FleetSpec:
         """What the fleet file says of this fleet."""
@@ -54,7 +61,10 @@ def allowed(world: World, person: Person) -> tuple[Command, ...]:
 
 
 def look(world: World, person: Person, parsed: Parsed) -> Look:
-    """All that this command may know now. Raises CloudError or RecordsError: never a partial view."""
+    """All that this command may know now. Raises CloudError or RecordsError: nothing is missing unsaid."""
+    partial = parsed.command.partial
+    fleets, unread = _fleets(world, parsed)
+    channels = tuple(dict.fromkeys(channel_of(spec, world.digest) for spec in parsed.fleets))
     return Look(
         now=world.clock.now(),
         person=person,
@@ -62,10 +72,27 @@ def look(world: World, person: Person, parsed: Parsed) -> Look:
         policy=world.policy,
         specs=world.specs,
         commands=allowed(world, person),
-        fleets=tuple(world.cloud.look(spec) for spec in parsed.fleets),
-        operations=world.records.operations(),
+        fleets=fleets,
+        unread=unread,
+        operations=world.records.operations(limit=MANY) if partial else world.records.operations(),
         found=_found(world, parsed),
+        past=read_all(world.records, channels, world.clock.now(), rows=partial),
     )
+
+
+def _fleets(world: World, parsed: Parsed) -> tuple[tuple[Fleet, ...], dict[str, str]]:
+    seen: list[Fleet] = []
+    unread: dict[str, str] = {}
+    for spec in parsed.fleets:
+        try:
+            seen.append(world.cloud.look(spec))
+        except RecordsError:
+            raise
+        except BotError as error:
+            if not parsed.command.partial:
+                raise
+            unread[spec.name] = str(error)
+    return tuple(seen), unread
 
 
 def _found(world: World, parsed: Parsed) -> tuple[Entry, ...]:

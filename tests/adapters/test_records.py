@@ -211,6 +211,28 @@ def test_who_did_what_is_told_without_the_steps(records: SqliteRecords) -> None:
     assert [row.text for row in records.search("", steps=False)] == ["scale web 4"]
 
 
+def test_the_newest_row_of_a_kind_is_found(records: SqliteRecords) -> None:
+    for number in range(3):
+        records.append(entry(Kind.DIGEST, f"a{number}", operation="digest/C0WEB"))
+    records.append(entry(Kind.POSTED, "b", operation="digest/C0WEB", detail={"message": "1.0"}))
+    records.append(entry(Kind.DIGEST, "c", operation="digest/C0SHOP"))
+
+    newest = records.newest("digest/C0WEB", Kind.DIGEST)
+    assert newest
+    assert newest.key == "a2"
+    assert records.newest("digest/C0WEB", Kind.UNPOSTED) is None
+
+
+def test_rows_of_some_kinds_are_told_from_a_row_on(records: SqliteRecords) -> None:
+    first = records.append(entry(Kind.REQUESTED, "a"))
+    for key, kind in (("b", Kind.DIGEST), ("c", Kind.UNPOSTED), ("d", Kind.ANSWERED), ("e", Kind.DIGEST)):
+        records.append(entry(kind, key))
+
+    assert [row.key for row in records.after(first.seq, {Kind.DIGEST, Kind.UNPOSTED})] == ["b", "c", "e"]
+    assert [row.key for row in records.after(first.seq + 1, {Kind.DIGEST})] == ["e"]
+    assert records.after(0, set()) == ()
+
+
 def test_a_request_that_nothing_followed_is_found_again(records: SqliteRecords) -> None:
     now = datetime.now(UTC)
     records.append(entry(Kind.REQUESTED, "a", operation="op-a", at=now))

@@ -6,6 +6,7 @@ import pytest
 
 from bot.domain.errors import ConfigError
 from bot.domain.people import Power
+from bot.domain.schedule import Schedule
 from bot.settings import Environment, load
 from bot.settings.lines import find_lines, line_of
 
@@ -57,6 +58,48 @@ def complaints(folder: Path, text: str) -> list[str]:
     with pytest.raises(ConfigError) as raised:
         load(file)
     return [line.removeprefix(f"{file}:") for line in str(raised.value).splitlines()]
+
+
+def test_a_good_digest_table_becomes_a_schedule(folder: Path) -> None:
+    file = folder / "clonebot.toml"
+    file.write_text(GOOD + '[digest]\ncron = "0 9 * * 1-5"\ntimezone = "Europe/Berlin"\nchannel = "C0OPS"\n')
+    assert load(file).digest == Schedule(cron="0 9 * * 1-5", timezone="Europe/Berlin", channel="C0OPS")
+
+
+def test_without_a_digest_table_there_is_no_schedule(folder: Path) -> None:
+    file = folder / "clonebot.toml"
+    file.write_text(GOOD)
+    assert load(file).digest is None
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ('cron = "0 25 * * *"', '33: digest.cron: expected a time such as "0 9 * * 1-5" (Bad hour)'),
+        ('cron = "0 0 30 2 *"', '33: digest.cron: expected a time such as "0 9 * * 1-5" (Bad day-of-month)'),
+        ('cron = "daily"', '33: digest.cron: expected a time such as "0 9 * * 1-5" (Wrong number of fields)'),
+        ('cron = ""', "33: digest.cron: expected at least 1 character"),
+        ("cron = 9", "33: digest.cron: expected a valid string, found 9"),
+        ('timezone = "UTC"', "32: digest.cron: is missing"),
+        (
+            'cron = "0 9 * * *"\ntimezone = "Europe/Berlon"',
+            '34: digest.timezone: expected a zone such as "UTC" or "Europe/Berlin", found "Europe/Berlon". ',
+        ),
+        ('cron = "0 9 * * *"\ntimezone = "../../etc/passwd"', "34: digest.timezone: expected a zone such as"),
+        ('cron = "0 9 * * *"\nchannel = "#web"', "34: digest.channel: expected a channel id (C…"),
+        (
+            'cron = "0 9 * * *"\nzone = "UTC"',
+            "34: digest.zone: unknown key.",
+        ),
+    ],
+)
+def test_a_wrong_digest_table_is_refused_with_its_place(folder: Path, table: str, said: str) -> None:
+    (complaint,) = complaints(folder, f"{GOOD}[digest]\n{table}\n")
+    assert complaint.startswith(said)
+
+
+def test_a_digest_that_is_no_table_is_refused(folder: Path) -> None:
+    assert complaints(folder, f'digest = "daily"\n{GOOD}') == ['1: digest: expected a table, found "daily"']
 
 
 def test_a_good_file_becomes_fleets_and_policy(folder: Path) -> None:

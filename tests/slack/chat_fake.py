@@ -4,6 +4,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from bot.domain.digest import Digest
 from bot.domain.errors import ChatError
 from bot.domain.operation import Operation
 from bot.domain.people import Person
@@ -35,6 +36,10 @@ class FakeChat:
         """Every state shown, in order."""
         self.notes: list[tuple[str, str]] = []
         """Operation id and text."""
+        self.digests: dict[str, tuple[str, Digest]] = {}
+        """Channel and digest, by the digest's id."""
+        self.outside: set[str] = set()
+        """Channels that the bot is not in."""
         self.down: ChatError | None = None
         """Raised by every call while it is set."""
         self._messages: dict[str, str] = {}
@@ -68,6 +73,14 @@ class FakeChat:
             if operation.id not in self._messages:
                 raise ChatError(f"`{operation.id}` has no message yet.")
             self.notes.append((operation.id, text))
+
+    def post_digest(self, channel: str, digest: Digest) -> str:
+        self._answer_or_fail()
+        with self._lock:
+            if channel in self.outside:
+                raise ChatError("I am not in that channel. Type `/invite @clonebot` there, then try again.")
+            self.digests.setdefault(digest.id, (channel, digest))
+            return f"{list(self.digests).index(digest.id) + 1}.5"
 
     def cards(self) -> dict[str, Operation]:
         """What each live message shows now, by operation id."""

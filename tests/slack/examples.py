@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from bot.domain.digest import Digest, Past, Unread
 from bot.domain.fleet import Content, Recipe
 from bot.domain.operation import Operation, Progress, Stage
 from bot.domain.plan import (
@@ -67,6 +68,13 @@ def operation(**changes: object) -> Operation:
         progress=TO_DO,
     )
     return replace(asked, **changes)  # type: ignore[arg-type]  # whatever field an example changes
+
+
+def digest() -> Digest:
+    """Of a fleet that could not be read, just now."""
+    now = datetime.now(UTC)
+    lost = Unread(fleet="web", since=now, why="AWS did not answer.")
+    return Digest(id="digest/C0WEB/now", at=now, due=now, past=Past(since=now), unread=(lost,))
 
 
 def request(**changes: str) -> Request:

@@ -5,6 +5,7 @@ from typing import Protocol
 
 import pytest
 
+from bot.domain.digest import headline
 from bot.domain.errors import ChatError
 from bot.domain.operation import Stage
 from bot.domain.people import Person
@@ -12,7 +13,7 @@ from bot.lab.slack.server import LocalSlack
 from bot.slack.chat import SlackChat
 from bot.world import Chat
 from tests.slack.chat_fake import FakeChat
-from tests.slack.examples import operation, request
+from tests.slack.examples import digest, operation, request
 
 
 class Room(Protocol):
@@ -21,6 +22,8 @@ class Room(Protocol):
     @property
     def chat(self) -> Chat: ...
     def cards(self) -> list[str]: ...
+    def digests(self) -> list[str]: ...
+    def leave(self, channel: str) -> None: ...
     def told(self, user: str) -> list[str]: ...
     def thread(self) -> list[str]: ...
     def put_into_group(self, group: str, *users: str) -> None: ...
@@ -33,6 +36,12 @@ class FakeRoom:
 
     def cards(self) -> list[str]:
         return [f"{card.plan.summary}: {card.stage}" for card in self.chat.cards().values()]
+
+    def digests(self) -> list[str]:
+        return [headline(digest) for _, digest in self.chat.digests.values()]
+
+    def leave(self, channel: str) -> None:
+        self.chat.outside.add(channel)
 
     def told(self, user: str) -> list[str]:
         return self.chat.answers_to(user)
@@ -55,6 +64,15 @@ class LabRoom:
     def cards(self) -> list[str]:
         shown = [m for m in self.slack.messages("C0WEB") if not m.ephemeral_for and m.user == "U0CLONEBOT"]
         return [message.text for message in shown]
+
+    def digests(self) -> list[str]:
+        found = [m for m in self.slack.messages("C0WEB") if m.metadata]
+        return [message.text.partition(" · ")[0] for message in found]
+
+    def leave(self, channel: str) -> None:
+        team = self.slack.team
+        channels = tuple(replace(c, bot_is_in=False) if c.id == channel else c for c in team.channels)
+        self.slack.team = replace(team, channels=channels)
 
     def told(self, user: str) -> list[str]:
         return [
@@ -171,6 +189,24 @@ def test_a_note_finds_a_message_that_was_not_remembered(room: Room) -> None:
 def test_a_note_needs_a_message(room: Room) -> None:
     with pytest.raises(ChatError, match="no message yet"):
         room.chat.note(operation(), "two servers run")
+
+
+def test_a_digest_is_posted_once_however_often_it_is_asked_for(room: Room) -> None:
+    first = room.chat.post_digest("C0WEB", digest())
+    assert room.chat.post_digest("C0WEB", digest()) == first
+    assert room.digests() == ["Digest: could not read web; 0 of 1 fleet as wanted"]
+
+
+def test_two_digests_are_two_messages(room: Room) -> None:
+    first = room.chat.post_digest("C0WEB", digest())
+    assert room.chat.post_digest("C0WEB", replace(digest(), id="digest/C0WEB/next")) != first
+    assert len(room.digests()) == 2
+
+
+def test_a_channel_that_we_are_not_in_is_refused_with_how_to_invite_us(room: Room) -> None:
+    room.leave("C0WEB")
+    with pytest.raises(ChatError, match="/invite @clonebot"):
+        room.chat.post_digest("C0WEB", digest())
 
 
 def test_what_slack_refuses_is_a_chat_error(room: Room) -> None:

@@ -16,10 +16,12 @@ from bot.domain.operation import Operation
 from bot.domain.people import Person, Power
 from bot.domain.plan import RouteWrites
 from bot.domain.policy import Approval, Policy
+from bot.domain.schedule import Schedule
 from bot.domain.tally import Tally, to_json
 from bot.records.log import SqliteRecords
 from bot.workflow.carry_out import Carrier
 from bot.workflow.desk import Desk
+from bot.workflow.digests import Digests
 from bot.workflow.look import World
 from bot.world import Request
 from tests.adapters.cloud_fake import FakeCloud
@@ -160,6 +162,7 @@ class Bench:
         self.supply = Supply()
         self.times = 1
         """How often every step is done."""
+        self.schedule: Schedule | None = None
         self._numbers: dict[str, int] = {}
         self._asked = 0
         self.servers.add_master(
@@ -173,16 +176,26 @@ class Bench:
     def configure(self, spec: FleetSpec) -> None:
         """Start the bot with this fleet file."""
         self.spec = spec
+        self._start((spec,))
+
+    def keep(self, schedule: Schedule, *specs: FleetSpec) -> None:
+        """Start the bot with scheduled digests."""
+        self.schedule = schedule
+        self._start(specs or (self.spec,))
+
+    def _start(self, specs: tuple[FleetSpec, ...]) -> None:
         world = World(
             clock=self.clock,
             cloud=self.supply.through(self.cloud),
             chat=self.supply.through(self.chat),
             records=self.supply.through(self.records),
-            specs=(spec,),
+            specs=specs,
             policy=POLICY,
             commands=catalog.find_commands(),
+            digest=self.schedule,
         )
         self.desk = Desk(world)
+        self.digests = Digests(world)
         self.carrier = Carrier(world, self.supply.through(self.servers), self.desk)
 
     def furnish(self) -> None:

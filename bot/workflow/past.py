@@ -1,0 +1,79 @@
+"""What the log tells a digest: the one before it, what came of operations since, what could not be posted."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from bot.domain.audit import Entry, Kind
+from bot.domain.digest import DEEDS, NO_DIGEST, Past
+from bot.domain.fleet import FleetSpec
+from bot.domain.schedule import Schedule
+from bot.world import Records
+
+
+def channel_of(spec: FleetSpec, schedule: Schedule | None) -> str:
+    """Where the digest of this fleet is posted."""
+    return (schedule and schedule.channel) or spec.channel
+
+
+def subject(channel: str) -> str:
+    """What rows about the digests of a channel are filed under."""
+    return f"digest/{channel}"
+
+
+def read_past(records: Records, channel: str, now: datetime, until: Entry | None = None) -> Past:
+    """What to tell in this channel; with `until`, a digest's own row, only what came before it."""
+    before = last_told(records, channel)
+    seq = int(before.detail.get("told_until", before.seq)) if before else 0
+    since = datetime.fromisoformat(before.detail.get("since", before.at.isoformat())) if before else None
+    oldest = now - NO_DIGEST if since is None else None
+    gone = before.detail.get("unread", {}) if before else {}
+    return Past(
+        since=since,
+        rows=tuple(
+            row
+            for row in records.after(seq, DEEDS)
+            if (until is None or row.seq < until.seq) and (oldest is None or row.at > oldest)
+        ),
+        unread={fleet: datetime.fromisoformat(at) for fleet, at in gone.items()},
+        troubles=read_troubles(records, channel, until),
+    )
+
+
+def read_troubles(records: Records, channel: str, own: Entry | None = None) -> tuple[str, ...]:
+    """Why the newest digest of this channel, other than `own`, could not be posted."""
+    failed = records.newest(subject(channel), Kind.UNPOSTED)
+    posted = records.newest(subject(channel), Kind.POSTED)
+    if failed is None or (posted and posted.seq > failed.seq):
+        return ()
+    if own and failed.detail["digest"] == own.key:
+        return ()
+    return (f"The digest due at {failed.detail['due']} could not be posted in `{channel}`: {failed.text}",)
+
+
+def last_told(records: Records, channel: str) -> Entry | None:
+    """The row of the last digest that was posted there, or of the moment when digests began."""
+    return records.newest(subject(channel), Kind.POSTED) or records.find(f"{subject(channel)}/begin")
+
+
+def read_all(records: Records, channels: Sequence[str], now: datetime, *, rows: bool) -> Past:
+    """The same of several channels, back to the earliest; without `rows`, only what could not be posted."""
+    if not rows:
+        return Past(troubles=tuple(_troubles(records, channels)))
+    parts = [read_past(records, channel, now) for channel in channels]
+    if not parts:
+        return Past()
+    earliest = max(parts, key=lambda part: len(part.rows))
+    since = [part.since for part in parts if part.since]
+    gone = {fleet: at for part in parts for fleet, at in (part.unread or {}).items()}
+    return replace(
+        earliest,
+        since=min(since) if len(since) == len(parts) else None,
+        unread=gone,
+        troubles=tuple(_troubles(records, channels)),
+    )
+
+
+def _troubles(records: Records, channels: Sequence[str]) -> Iterator[str]:
+    for channel in channels:
+        yield from read_troubles(records, channel)
