@@ -1,7 +1,7 @@
 """A digest: how the fleets are, what waits for somebody, and what was done since the one before."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from bot.domain.audit import Entry, Kind
@@ -37,8 +37,10 @@ class Past:
     """When the digest before was due, or digests began; None if there was none."""
     rows: tuple[Entry, ...] = ()
     """What came of operations since then, oldest first."""
-    unread: Mapping[str, datetime] | None = None
+    unread: Mapping[str, datetime] = field(default_factory=dict)
     """Fleets that the digest before could not read, and since when."""
+    synced: Mapping[str, datetime] = field(default_factory=dict)
+    """When each clone was last given the master's content, as far as the log knows."""
     troubles: tuple[str, ...] = ()
     """Digests that could not be posted, one sentence each."""
 
@@ -61,7 +63,7 @@ class Digest:
 
 def unread(fleet: str, why: str, past: Past, at: datetime) -> Unread:
     """Say that a fleet cannot be read, and since when that is known."""
-    return Unread(fleet=fleet, since=(past.unread or {}).get(fleet, at), why=why)
+    return Unread(fleet=fleet, since=past.unread.get(fleet, at), why=why)
 
 
 def headline(digest: Digest) -> str:
@@ -99,7 +101,19 @@ def _news(digest: Digest) -> Iterator[str]:
 def _line(fleet: Fleet, digest: Digest) -> str:
     image = usable_image(fleet)
     baked = f"image {span(digest.at - image.created)} old" if image else "no image yet"
-    return f"*{fleet.name}*: {_against_wanted(fleet, digest)}, {baked}"
+    return (
+        f"*{fleet.name}*: {', '.join((_against_wanted(fleet, digest), baked, *_content_age(fleet, digest)))}"
+    )
+
+
+def _content_age(fleet: Fleet, digest: Digest) -> Iterator[str]:
+    """Of the clone whose content is the oldest."""
+    clones, synced = counted(fleet), digest.past.synced
+    unknown = sum(clone.id not in synced for clone in clones)
+    if unknown:
+        yield f"content of {plural(unknown, 'clone')} of unknown age"
+    elif clones:
+        yield f"content {span(digest.at - min(synced[clone.id] for clone in clones))} old"
 
 
 def _against_wanted(fleet: Fleet, digest: Digest) -> str:

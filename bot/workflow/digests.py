@@ -1,6 +1,7 @@
 """Digests: which are due, and each posted once, whatever happens. Every method is safe to repeat."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,7 +14,7 @@ from bot.domain.fleet import Fleet, FleetSpec
 from bot.domain.moment import stamp
 from bot.domain.schedule import Schedule
 from bot.workflow.look import MANY, World
-from bot.workflow.past import channel_of, read_past, subject
+from bot.workflow.past import channel_of, read_past, read_synced, subject
 
 _log = structlog.get_logger()
 _PATIENCE = timedelta(hours=1)
@@ -114,7 +115,7 @@ class Digests:
         return Digest(
             id=due.key,
             at=self._world.clock.now(),
-            past=past,
+            past=replace(past, synced=read_synced(self._world.records, seen)),
             due=datetime.fromisoformat(due.detail["tick"]),
             missed=bool(due.detail["missed"]),
             fleets=tuple(seen),

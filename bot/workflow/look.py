@@ -1,6 +1,6 @@
 """Look: gather what a command may know, at the moment it decides."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot import catalog
 from bot.catalog import Parsed
@@ -11,7 +11,7 @@ from bot.domain.fleet import Fleet, FleetSpec
 from bot.domain.people import Person
 from bot.domain.policy import Policy, powers_of, refuse_strangers, require
 from bot.domain.schedule import Schedule
-from bot.workflow.past import channel_of, read_all
+from bot.workflow.past import channel_of, read_all, read_synced
 from bot.world import Chat, Clock, Cloud, Records
 
 MANY = 1000
@@ -64,6 +64,7 @@ def look(world: World, person: Person, parsed: Parsed) -> Look:
     """All that this command may know now. Raises CloudError or RecordsError: nothing is missing unsaid."""
     partial = parsed.command.partial
     fleets, unread = _fleets(world, parsed)
+    synced = read_synced(world.records, fleets) if partial else {}
     channels = tuple(dict.fromkeys(channel_of(spec, world.digest) for spec in parsed.fleets))
     return Look(
         now=world.clock.now(),
@@ -76,7 +77,7 @@ def look(world: World, person: Person, parsed: Parsed) -> Look:
         unread=unread,
         operations=world.records.operations(limit=MANY) if partial else world.records.operations(),
         found=_found(world, parsed),
-        past=read_all(world.records, channels, world.clock.now(), rows=partial),
+        past=replace(read_all(world.records, channels, world.clock.now(), rows=partial), synced=synced),
     )
 
 

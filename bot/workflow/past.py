@@ -5,8 +5,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot.domain.audit import Entry, Kind
+from bot.domain.capacity import counted
 from bot.domain.digest import DEEDS, NO_DIGEST, Past
-from bot.domain.fleet import FleetSpec
+from bot.domain.fleet import Fleet, FleetSpec
 from bot.domain.schedule import Schedule
 from bot.world import Records
 
@@ -51,6 +52,19 @@ def read_troubles(records: Records, channel: str, own: Entry | None = None) -> t
     return (f"The digest due at {failed.detail['due']} could not be posted in `{channel}`: {failed.text}",)
 
 
+def read_synced(records: Records, fleets: Sequence[Fleet]) -> dict[str, datetime]:
+    """When each clone's content was last copied to it; those of which the log tells nothing are left out."""
+    clones = [clone.id for fleet in fleets for clone in counted(fleet)]
+    found = {clone: _last_sync(records, clone) for clone in clones}
+    return {clone: at for clone, at in found.items() if at}
+
+
+def _last_sync(records: Records, clone: str) -> datetime | None:
+    done = f"done: sync {clone}"
+    rows = records.search(done)
+    return next((row.at for row in rows if row.kind is Kind.OUTCOME and row.text == done), None)
+
+
 def last_told(records: Records, channel: str) -> Entry | None:
     """The row of the last digest that was posted there, or of the moment when digests began."""
     return records.newest(subject(channel), Kind.POSTED) or records.find(f"{subject(channel)}/begin")
@@ -65,7 +79,7 @@ def read_all(records: Records, channels: Sequence[str], now: datetime, *, rows: 
         return Past()
     earliest = max(parts, key=lambda part: len(part.rows))
     since = [part.since for part in parts if part.since]
-    gone = {fleet: at for part in parts for fleet, at in (part.unread or {}).items()}
+    gone = {fleet: at for part in parts for fleet, at in part.unread.items()}
     return replace(
         earliest,
         since=min(since) if len(since) == len(parts) else None,

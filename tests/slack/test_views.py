@@ -1,19 +1,24 @@
 """What people see, within Slack's limits and with nothing live in people's words."""
 
 import json
+import re
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from inline_snapshot import snapshot
 from slack_sdk.models.blocks import Block
 
+from bot.domain.audit import Entry, Kind
+from bot.domain.digest import Digest, Past, Unread
 from bot.domain.fleet import Content
 from bot.domain.operation import Operation, Progress, Stage
 from bot.domain.plan import CheckStrays, Launch, Sync, TakeOut, Terminate
 from bot.lab.slack.rules import block_faults
 from bot.slack.views.answer import show_answer, show_note
 from bot.slack.views.card import APPROVE, DENY, button_value, show_operation
+from bot.slack.views.digest import show_digest
 from bot.slack.views.markup import clean, fit, mrkdwn, quote, shorten
 from bot.slack.views.message import Message
 from tests.slack.examples import PLAN, operation
@@ -410,3 +415,65 @@ def test_a_note_is_one_paragraph() -> None:
 
 def test_a_message_is_never_without_a_text() -> None:
     assert show_note("").text
+
+
+def of_web(*rows: Entry) -> Digest:
+    """A digest of the example's fleet, an hour after it was scaled, with AWS out of reach."""
+    now = datetime(2026, 11, 22, 9, tzinfo=UTC)
+    lost = Unread(fleet="web", since=now, why="AWS did not answer.")
+    known = operation(stage=Stage.DONE, created=now - timedelta(hours=1))
+    past = Past(since=now - timedelta(days=1), rows=rows)
+    return Digest(id="digest/C0WEB/now", at=now, due=now, past=past, unread=(lost,), operations=(known,))
+
+
+def finished(text: str) -> Entry:
+    return Entry(kind=Kind.FINISHED, at=datetime.now(UTC), key="", operation="op-7k2m9qx4", text=text)
+
+
+def test_a_digest_shows_a_headline_and_a_line_for_each_thing() -> None:
+    shown = show_digest(of_web(finished("web: 4 of 4 clones serve.")))
+    require_valid(shown)
+    assert list(shown.blocks) == snapshot(
+        [
+            {
+                "text": {
+                    "emoji": False,
+                    "text": "Digest: could not read web; 0 of 1 fleet as wanted",
+                    "type": "plain_text",
+                },
+                "type": "header",
+            },
+            {
+                "text": {
+                    "text": """\
+Could not read web since 2026-11-22 09:00 UTC (less than a minute): AWS did not answer.
+Done since 2026-11-21 09:00 UTC:
+• `op-7k2m9qx4` web: 0 → 4 clones, done. web: 4 of 4 clones serve.\
+""",
+                    "type": "mrkdwn",
+                    "verbatim": True,
+                },
+                "type": "section",
+            },
+        ]
+    )
+    assert shown.text == snapshot(
+        "Digest: could not read web; 0 of 1 fleet as wanted"
+        " · Could not read web since 2026-11-22 09:00 UTC (less than a minute): AWS did not answer."
+        " · Done since 2026-11-21 09:00 UTC:"
+        " · • `op-7k2m9qx4` web: 0 → 4 clones, done. web: 4 of 4 clones serve."
+    )
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_nothing_in_a_digest_is_live(text: str) -> None:
+    shown = show_digest(of_web(finished(text), *(finished(text) for _ in range(60))))
+    require_valid(shown)
+    assert "<!" not in words(shown)
+    assert "<http" not in words(shown)
+
+
+def test_a_digest_with_too_much_to_tell_says_how_much_more() -> None:
+    shown = show_digest(of_web(*(finished(f"{number} " + "x" * 300) for number in range(200))))
+    require_valid(shown)
+    assert re.search(r"… and \d+ more\. `/clone status` and `/clone audit` show them\.", words(shown))

@@ -121,6 +121,15 @@ def test_a_fleet_that_cannot_be_read_is_said_to_be_so_and_since_when(kept: Bench
     assert "Could not read" not in third
 
 
+def test_it_tells_how_old_the_content_of_the_clones_is(kept: Bench) -> None:
+    kept.scale(1)
+    kept.scale(2)
+    tick(kept, NINE)
+    tick(kept, NINE + DAY)
+    assert "2 of 2 clones serving, image 326 days old, content 20 hours old" in text(posted(kept)[0])
+    assert "2 of 2 clones serving, image 327 days old, content 1 day old" in text(posted(kept)[1])
+
+
 def test_after_a_long_sleep_one_late_digest_stands_for_all(kept: Bench) -> None:
     tick(kept, NINE)
     kept.scale(2)
