@@ -183,16 +183,17 @@ def _serving(fleet: Fleet) -> Sequence[object]:
 def wanted_clones(fleet: str, operations: Sequence[Operation]) -> int | None:
     """How many clones the last scaling that ended, and was not merely refused, was to reach."""
     for each in operations:
-        scaled = each.plan.fleet == fleet and each.plan.lane is Lane.CAPACITY
-        if scaled and each.stage.ended and _was_tried(each):
-            return each.plan.after
+        plan = each.plan
+        scaled = plan.lane is Lane.CAPACITY and plan.before != plan.after
+        if plan.fleet == fleet and scaled and _was_tried(each):
+            return plan.after
     return None
 
 
 def _was_tried(operation: Operation) -> bool:
-    if operation.stage is Stage.DONE:
-        return True
-    return any(mark is not Progress.TO_DO for mark in operation.progress)
+    if operation.stage in {Stage.PARTLY_DONE, Stage.FAILED}:
+        return any(mark is not Progress.TO_DO for mark in operation.progress)
+    return operation.stage is Stage.DONE
 
 
 def _mention(person: str) -> str:

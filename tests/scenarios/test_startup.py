@@ -56,6 +56,14 @@ FLEET_FILES = {
         GOOD.replace('approver = ["U0ADA"]', "approver = []"),
         ["fleet.toml:15: policy.roles.approver is an empty list"],
     ),
+    "a digest that never comes": (
+        GOOD + '[digest]\ncron = "0 9 31 4 *"\n',
+        ['fleet.toml:17: digest.cron: expected a time such as "0 9 * * 1-5" (Bad day-of-month)'],
+    ),
+    "a digest in no time zone": (
+        GOOD + '[digest]\ncron = "0 9 * * *"\ntimezone = "Europe/Atlantis"\n',
+        ['fleet.toml:18: digest.timezone: expected a zone such as "UTC" or "Europe/Berlin"'],
+    ),
     "no TOML": (GOOD + "[policy", ["fleet.toml:16:1: not TOML"]),
 }
 
