@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from bot.domain.capacity import counted, idle
+from bot.domain.capacity import counted, idle, usable_image
 from bot.domain.fleet import Fleet, Server, Service
 from bot.domain.operation import Stage
-from bot.domain.plan import Plan
+from bot.domain.plan import Lane, Plan
 from bot.domain.tally import Tally
 from bot.domain.words import plural
 
@@ -15,8 +15,21 @@ _LEFT_ALONE = frozenset({Service.OUT, Service.DRAINING})
 
 def conclude(plan: Plan, tally: Tally, fleet: Fleet) -> tuple[Stage, str]:
     """The stage an operation ends in, and the sentences that say so."""
-    stage, sentences = (_grown if plan.after > plan.before else _shrunk)(plan, tally, fleet)
+    if plan.lane is Lane.IMAGE:
+        stage, sentences = _baked(plan, tally, fleet)
+    else:
+        stage, sentences = (_grown if plan.after > plan.before else _shrunk)(plan, tally, fleet)
     return stage, " ".join(sentences)
+
+
+def _baked(plan: Plan, tally: Tally, fleet: Fleet) -> tuple[Stage, list[str]]:
+    if not any(image.id == tally.image and image.available for image in fleet.images):
+        why = tally.stopped.rstrip(".") or f"{tally.image} is gone"
+        return Stage.FAILED, [f"{plan.fleet}: no new image, because {why}.", _again(plan)]
+    newest = usable_image(fleet)
+    used = "it" if newest is None or newest.id == tally.image else f"{newest.id}, which is newer"
+    says = f"{plan.fleet}: image {tally.image} is ready; new clones start from {used}."
+    return Stage.DONE, [says, *tally.warnings]
 
 
 def _grown(plan: Plan, tally: Tally, fleet: Fleet) -> tuple[Stage, list[str]]:

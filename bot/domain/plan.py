@@ -15,6 +15,12 @@ class Lane(StrEnum):
     """What excludes what within a fleet: one operation at a time per fleet and lane."""
 
     CAPACITY = "capacity"
+    IMAGE = "image"
+
+    @property
+    def queue(self) -> str:
+        """Lanes with the same queue also wait for each other: a launch needs to know the newest image."""
+        return {Lane.IMAGE: str(Lane.CAPACITY)}.get(self, str(self))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

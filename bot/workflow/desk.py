@@ -185,12 +185,12 @@ class Desk:
         operation = self.operation(operation_id)
         if operation.stage.ended:
             return ""
-        lane = (operation.plan.fleet, operation.plan.lane)
+        lane = (operation.plan.fleet, operation.plan.lane.queue)
         for other in self._world.records.operations():
             ahead = other.stage is Stage.RUNNING or (
                 other.stage is Stage.WAITING and other.created < operation.created
             )
-            if ahead and other.id != operation_id and (other.plan.fleet, other.plan.lane) == lane:
+            if ahead and other.id != operation_id and (other.plan.fleet, other.plan.lane.queue) == lane:
                 self._write_queued(operation, other)
                 break
         return "/".join(lane)
@@ -284,6 +284,6 @@ def dry_run(plan: Plan) -> Answer:
     steps = tuple(f"{number}. {action}" for number, action in enumerate(in_words(plan.actions), 1))
     cost = () if plan.cost_per_hour is None else (f"Per hour: {plan.cost_per_hour:+.4f} {plan.currency}",)
     time = about(timedelta(seconds=plan.seconds))
-    takes = (f"Takes about {time}; `/clone {plan.inverse}` leads back.",)
-    lines = (*steps, *plan.notes, *cost, *takes, "Nothing was changed.")
+    back = f"; `/clone {plan.inverse}` leads back" if plan.inverse else ""
+    lines = (*steps, *plan.notes, *cost, f"Takes about {time}{back}.", "Nothing was changed.")
     return Answer(title=f"Dry run: {plan.summary}", lines=lines)

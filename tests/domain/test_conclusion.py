@@ -1,11 +1,12 @@
 """The end of an operation says what is, and what to type next."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from bot.domain.conclusion import conclude
-from bot.domain.fleet import Content, Fleet, FleetSpec, Role, Server, Service, Ssh, State, Writes
+from bot.domain.fleet import Content, Fleet, FleetSpec, Image, Role, Server, Service, Ssh, State, Writes
 from bot.domain.operation import Stage
 from bot.domain.plan import Lane, Plan
 from bot.domain.tally import Tally
@@ -194,3 +195,24 @@ KEPT = Tally(kept={"i-1": "it holds a file that the master lacks: a.jpg"})
 )
 def test_of_fewer_clones(tally: Tally, after: Fleet, stage: Stage, says: str) -> None:
     assert conclude(plan(3, 1), tally, after) == (stage, says)
+
+
+def test_a_bake_says_which_image_new_clones_start_from() -> None:
+    bake = replace(plan(1, 1), lane=Lane.IMAGE, command="bake web")
+    old, new = an_image("ami-1", 1), an_image("ami-2", 2)
+    assert conclude(bake, Tally(image="ami-2"), replace(fleet(), images=(new, old))) == (
+        Stage.DONE,
+        "web: image ami-2 is ready; new clones start from it.",
+    )
+    assert conclude(bake, Tally(image="ami-1"), replace(fleet(), images=(new, old))) == (
+        Stage.DONE,
+        "web: image ami-1 is ready; new clones start from ami-2, which is newer.",
+    )
+    assert conclude(bake, Tally(image="ami-3"), replace(fleet(), images=(old,))) == (
+        Stage.FAILED,
+        "web: no new image, because ami-3 is gone. Type `/clone bake web` to try again.",
+    )
+
+
+def an_image(name: str, day: int) -> Image:
+    return Image(id=name, created=datetime(2026, 1, day, tzinfo=UTC), available=True, master="i-master")
