@@ -28,10 +28,11 @@ class Scope(Enum):
 
 
 class Verdict(Enum):
-    """What an approver says."""
+    """What people say about an operation."""
 
     APPROVE = "approved"
     DENY = "denied"
+    CANCEL = "cancelled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,12 +100,23 @@ class Command:
     example: str
     args: type[Any]
     decide: Callable[[Any, Look], Plan | Record | Answer]
+    also: tuple[Power, ...] = ()
+    """Other roles that may run it."""
     plans: bool = False
     """It may return a Plan, so it takes --dry-run."""
     search: Callable[[Any], str] | None = None
     """Which rows of the audit log it wants to see, from its arguments."""
     partial: bool = False
     """It can say something also where not every fleet can be described."""
+
+    def open_to(self, powers: frozenset[Power]) -> bool:
+        """Whether somebody with these roles may run it."""
+        return not powers.isdisjoint({self.power, *self.also})
+
+    @property
+    def roles(self) -> str:
+        """Who may run it: "operator, approver"."""
+        return ", ".join((self.power, *self.also))
 
     @property
     def help(self) -> str:
@@ -173,6 +185,7 @@ def command(  # noqa: PLR0913 (a declaration: every part has a name)
     example: str,
     args: type[A],
     scope: Scope = Scope.NONE,
+    also: tuple[Power, ...] = (),
     plans: bool = False,
     search: Callable[[A], str] | None = None,
     partial: bool = False,
@@ -189,6 +202,7 @@ def command(  # noqa: PLR0913 (a declaration: every part has a name)
             example=example,
             args=args,
             decide=decide,
+            also=also,
             plans=plans,
             search=search,
             partial=partial,

@@ -15,7 +15,7 @@ from bot.domain.schedule import Schedule
 def command_table() -> str:
     """One row for each command."""
     rows = [
-        f"| `/clone {each.usage}` | {each.power} | {each.summary} |".replace("N|+N|-N", r"N\|+N\|-N")
+        f"| `/clone {each.usage}` | {each.roles} | {each.summary} |".replace("N|+N|-N", r"N\|+N\|-N")
         for each in find_commands()
     ]
     return "\n".join(["", "| type | role | what it does |", "|---|---|---|", *rows, "", ""])

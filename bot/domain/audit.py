@@ -19,6 +19,8 @@ class Kind(StrEnum):
     PLANNED = "planned"
     APPROVED = "approved"
     DENIED = "denied"
+    CANCELLED = "cancelled"
+    """It ends at once, or at the next safe point if it runs."""
     QUEUED = "queued"
     """It waits for another operation in its lane."""
     STARTED = "started"

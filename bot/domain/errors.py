@@ -4,6 +4,7 @@ BotError                    its text says what is wrong and what to type next
 ├── UsageError              what was typed cannot be understood
 ├── NotAllowed              the policy says no, or not you
 ├── Conflict                somebody decided before, or the world moved on
+├── Cancelled               somebody cancelled the operation while it waited for something
 ├── ConfigError             the fleet file or the environment is wrong
 ├── RecordsError            the audit log cannot be written or read
 ├── ChatError               Slack did not answer, or refused
@@ -36,6 +37,10 @@ class NotAllowed(BotError):
 
 class Conflict(BotError):
     """The thing asked for is not possible any more: decided, changed or gone."""
+
+
+class Cancelled(BotError):
+    """Somebody cancelled the operation while it waited for something."""
 
 
 class ConfigError(BotError):

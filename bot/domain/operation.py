@@ -21,6 +21,7 @@ class Stage(StrEnum):
     PARTLY_DONE = "partly done"
     FAILED = "failed"
     DENIED = "denied"
+    CANCELLED = "cancelled"
 
     @property
     def ended(self) -> bool:
@@ -52,6 +53,10 @@ class Operation:
     """Approvals needed."""
     approvers: tuple[str, ...] = ()
     denied_by: str = ""
+    cancelled_by: str = ""
+    """Who cancelled it; while it runs still, it stops at the next safe point."""
+    cancel_reason: str = ""
+    """Why, in their words."""
     progress: tuple[Progress, ...] = ()
     message: str = ""
     """The live message in chat."""
@@ -123,6 +128,31 @@ def _by(operation: Operation) -> str:
     return f" ({verb} by {names})" if names else ""
 
 
+def _cancelled(operation: Operation, entry: Entry) -> Operation:
+    require_stoppable(operation)
+    marked = replace(operation, cancelled_by=entry.person, cancel_reason=entry.text, behind="")
+    if operation.stage is Stage.RUNNING:
+        return marked
+    return replace(marked, stage=Stage.CANCELLED, result="Nothing of it was done.")
+
+
+def require_stoppable(operation: Operation) -> None:
+    """Raise Conflict if the operation has ended or is being cancelled already."""
+    if operation.stage.ended:
+        raise Conflict(
+            f"`{operation.id}` has ended already, so there is nothing to cancel: {_end(operation)}."
+        )
+    if operation.cancelled_by:
+        who = operation.cancelled_by.partition("/")[2]
+        raise Conflict(f"`{operation.id}` is being cancelled already, by @{who}.")
+
+
+def _end(operation: Operation) -> str:
+    people = {Stage.CANCELLED: operation.cancelled_by, Stage.DENIED: operation.denied_by}
+    who = people.get(operation.stage, "").partition("/")[2]
+    return f"{operation.stage} by @{who}" if who else str(operation.stage)
+
+
 def _started(operation: Operation, entry: Entry) -> Operation:
     if operation.stage not in {Stage.WAITING, Stage.RUNNING}:
         raise Conflict(f"`{operation.id}` cannot start: {operation.stage}.")
@@ -165,6 +195,7 @@ def _posted(operation: Operation, entry: Entry) -> Operation:
 _STEPS: Mapping[Kind, Callable[[Operation, Entry], Operation]] = {
     Kind.APPROVED: _approved,
     Kind.DENIED: _denied,
+    Kind.CANCELLED: _cancelled,
     Kind.QUEUED: _queued,
     Kind.STARTED: _started,
     Kind.INTENT: _intent,

@@ -87,6 +87,17 @@ def require_may_decide(person: Person, operation: Operation, policy: Policy) -> 
         )
 
 
+def require_may_cancel(person: Person, operation: Operation, policy: Policy) -> None:
+    """Raise NotAllowed unless this person asked for the operation, or may approve."""
+    if f"{person.team}/{person.id}" == operation.requester or Power.APPROVER in powers_of(person, policy):
+        return
+    asked = operation.requester.partition("/")[2]
+    raise NotAllowed(
+        f"Only @{asked}, who asked for it, and people with the role *{Power.APPROVER}* may cancel "
+        f"`{operation.id}`. {who_may(Power.APPROVER, policy)}"
+    )
+
+
 def problems(policy: Policy, largest_fleet: int) -> Iterable[str]:
     """Why this policy could never be satisfied, one sentence each."""
     for power, members in policy.roles.items():

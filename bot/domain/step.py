@@ -37,6 +37,8 @@ def ended(number: int, actions: Sequence[Action], before: Tally, after: Tally, t
     """Say that one action ended, how long it took, and which servers it made or concerns."""
     action, text = actions[number - 1], tuple(in_words(actions))[number - 1]
     step = f"{number} of {len(actions)}"
+    if after.cancelled:
+        return f"🛑 {step}, after {about(took)}: {text}: cancelled"
     if after.stopped:
         return f"❌ {step}, after {about(took)}: {after.stopped}"
     sign = "⚠️" if len(after.failed) + len(after.kept) > len(before.failed) + len(before.kept) else "✅"

@@ -23,6 +23,17 @@ class Tally:
     stopped: str = ""
     """Why the remaining actions are not carried out."""
 
+    cancelled: bool = False
+    """Somebody cancelled it before its last action ended."""
+    to_remove: tuple[str, ...] = ()
+    """What a cancelled operation launched and does not serve."""
+    to_drain: tuple[str, ...] = ()
+    """Those of them that the load balancer knows already."""
+    to_restore: tuple[str, ...] = ()
+    """What a cancelled operation took out of service and is to serve again."""
+    removed: tuple[str, ...] = ()
+    restored: tuple[str, ...] = ()
+
     @property
     def sound(self) -> tuple[str, ...]:
         """The launched servers with which nothing is wrong."""

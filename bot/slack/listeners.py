@@ -17,7 +17,7 @@ from slack_sdk import WebClient
 from bot.domain.errors import BotError
 from bot.slack.calls import TIMEOUT
 from bot.slack.views.answer import show_answer
-from bot.slack.views.card import APPROVE, DENY
+from bot.slack.views.card import APPROVE, CANCEL, DENY
 from bot.world import Chat, Request
 
 _LOG = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 """Crockford's: nothing that people mistake for something else."""
 _DOUBLE_CLICK = 10
 """Seconds within which the same button pressed by the same person counts once."""
-_VERBS = {APPROVE: "approve", DENY: "deny"}
+_VERBS = {APPROVE: "approve", DENY: "deny", CANCEL: "cancel"}
 _NOTHING_DONE = "Nothing was done"
 _VALUE = re.compile(r"([a-z0-9-]{1,40}):([0-9a-f]{64})")
 
@@ -39,7 +39,7 @@ def build_app(*, client: WebClient, signing_secret: str, submit: Submit, chat: C
     """Make the Bolt app; what carries requests to it does not matter here."""
     app = _quiet_app(client, signing_secret)
     app.command(re.compile("^/"))(_Commands(submit).take)
-    app.action(re.compile(f"^({re.escape(APPROVE)}|{re.escape(DENY)})$"))(_Buttons(submit, chat).take)
+    app.action(re.compile(f"^({'|'.join(map(re.escape, _VERBS))})$"))(_Buttons(submit, chat).take)
     app.error(_Reporter(chat).report)
     return app
 
@@ -85,7 +85,7 @@ class _Commands:
 
 
 class _Buttons:
-    """Approve and Deny."""
+    """Approve, Deny and Cancel."""
 
     def __init__(self, submit: Submit, chat: Chat) -> None:
         self._submit = submit

@@ -11,14 +11,15 @@ from bot.command import Answer
 from bot.domain import step as steps
 from bot.domain import tally as tallies
 from bot.domain.audit import Entry, Kind
+from bot.domain.cancellation import conclude_cancelled, too_late
 from bot.domain.conclusion import conclude
-from bot.domain.errors import BotError, NotAllowed, RecordsError
-from bot.domain.fleet import Service
-from bot.domain.operation import Operation, Stage
+from bot.domain.errors import BotError, Cancelled, Conflict, NotAllowed, RecordsError
+from bot.domain.fleet import Fleet, Service
+from bot.domain.operation import Operation, Progress, Stage
 from bot.domain.plan import Action, Plan
 from bot.domain.policy import approvals_needed
 from bot.domain.tally import Tally
-from bot.workflow import scale_in, scale_out
+from bot.workflow import scale_in, scale_out, undo
 from bot.workflow.desk import Desk, Origin, write_plan
 from bot.workflow.job import PASSING, Job
 from bot.workflow.ledger import Ledger
@@ -66,7 +67,7 @@ class Carrier:
             self.finish(operation, Stage.FAILED, _refused(operation, error))
             return False
         if isinstance(decision, Plan):
-            return self._start(operation, decision, number)
+            return self._start_unless_cancelled(operation, decision, number)
         title = decision.title if isinstance(decision, Answer) else "Nothing to do"
         self.finish(operation, Stage.DONE, title)
         return False
@@ -76,6 +77,14 @@ class Carrier:
         person = identify(self._world, team, user)
         parsed = understand(self._world, person, operation.plan.command, operation.channel)
         return parsed.command.decide(parsed.args, look(self._world, person, parsed))
+
+    def _start_unless_cancelled(self, operation: Operation, plan: Plan, number: int) -> bool:
+        try:
+            return self._start(operation, plan, number)
+        except Conflict:
+            if self.ended(operation.id):
+                return False
+            raise
 
     def _start(self, operation: Operation, plan: Plan, number: int) -> bool:
         if plan.hash != operation.plan.hash:
@@ -125,10 +134,14 @@ class Carrier:
         action = operation.plan.actions[index]
         if tally.stopped or (action.kind in steps.NEW_CLONES_ONLY and not tally.sound):
             return tallies.to_json(tally)
+        if tally.cancelled or _is_to_be_left(operation, index):
+            return tallies.to_json(replace(tally, cancelled=True))
         job = self._job(operation, index, tally)
         began = self._world.clock.now()
         try:
             after = job.ledger.carry_out(job.action, str(action), lambda: self._act(job, action), index=index)
+        except Cancelled:
+            after = replace(tally, cancelled=True)
         except BotError as error:
             after = self._stopped(tally, action, error)
         fresh = tuple(
@@ -175,7 +188,36 @@ class Carrier:
             operation=operation.id,
             action=f"{operation.id}.{index + 1}",
             tally=tally,
+            cancelled=lambda: self._is_cancelled(operation.id),
         )
+
+    def _is_cancelled(self, operation_id: str) -> bool:
+        """Asked again and again while something is waited for; that it fails once is no reason to stop."""
+        try:
+            return bool(self._desk.operation(operation_id).cancelled_by)
+        except RecordsError:
+            return False
+
+    def find_undone(self, operation_id: str, so_far: Mapping[str, Any]) -> dict[str, Any]:
+        """Decide what of a cancelled operation is to be undone."""
+        operation = self._desk.operation(operation_id)
+        job = self._undoing(operation, tallies.from_json(so_far))
+        try:
+            tally = undo.find(job, operation, self._world.records)
+        except RecordsError:
+            raise
+        except BotError as error:
+            tally = job.tally.with_warning(f"What is left of it could not be found: {error}")
+        return tallies.to_json(tally)
+
+    def undo(self, operation_id: str, so_far: Mapping[str, Any]) -> dict[str, Any]:
+        """Remove what a cancelled operation launched, and put back what it took out."""
+        job = self._undoing(self._desk.operation(operation_id), tallies.from_json(so_far))
+        return tallies.to_json(undo.restore(replace(job, tally=undo.remove(job))))
+
+    def _undoing(self, operation: Operation, tally: Tally) -> Job:
+        job = self._job(operation, len(operation.plan.actions), tally)
+        return replace(job, action=f"{operation.id}.undo", cancelled=lambda: False)
 
     def conclude(self, operation_id: str, so_far: Mapping[str, Any]) -> None:
         """Look at the fleet, and say what the operation came to."""
@@ -192,7 +234,7 @@ class Carrier:
             except BotError as error:
                 _log.warning("not concluded", operation=operation_id, why=str(error))
                 break
-            self.finish(operation, *conclude(operation.plan, tally, fleet))
+            self.finish(operation, *_conclude(self._desk.operation(operation_id), tally, fleet))
             return
         text = f"AWS could not be asked what came of it. Type `/clone status {operation.plan.fleet}`."
         self.finish(operation, Stage.FAILED, text)
@@ -200,7 +242,12 @@ class Carrier:
     def finish(self, operation: Operation, stage: Stage, text: str) -> None:
         """Record the end, and show it; tell who asked, since nobody is told of an edited message."""
         key = f"{operation.id}:finished"
-        self._append(operation.id, Kind.FINISHED, key, text, operation.plan, {"stage": str(stage)})
+        try:
+            self._append(operation.id, Kind.FINISHED, key, text, operation.plan, {"stage": str(stage)})
+        except Conflict:
+            if self.ended(operation.id):  # it was cancelled just before it would have begun
+                return
+            raise
         self._desk.show(operation.id)
         self._desk.note(operation.id, f"@{operation.requester.partition('/')[2]} {text}")
 
@@ -224,6 +271,18 @@ class Carrier:
                 detail={"plan": plan.hash, **(detail or {})},
             )
         )
+
+
+def _is_to_be_left(operation: Operation, index: int) -> bool:
+    """Whether not to begin this action any more; one that a crash cut off is carried through."""
+    return bool(operation.cancelled_by) and operation.progress[index] is Progress.TO_DO
+
+
+def _conclude(operation: Operation, tally: Tally, fleet: Fleet) -> tuple[Stage, str]:
+    if tally.cancelled:
+        return Stage.CANCELLED, conclude_cancelled(operation, tally, fleet)
+    stage, text = conclude(operation.plan, tally, fleet)
+    return stage, f"{text} {too_late(operation)}" if operation.cancelled_by else text
 
 
 def _refused(operation: Operation, error: BotError) -> str:

@@ -20,6 +20,7 @@ from bot.workflow.look import World, identify, look, understand
 from bot.world import Request
 
 _log = structlog.get_logger()
+_KINDS = {Verdict.APPROVE: Kind.APPROVED, Verdict.DENY: Kind.DENIED, Verdict.CANCEL: Kind.CANCELLED}
 
 
 class Desk:
@@ -74,7 +75,7 @@ class Desk:
 
     def _decided(self, request: Request) -> str | None:
         """What was decided before a crash cut this off: the operation, or "", or None if nothing was."""
-        for kind in (Kind.PLANNED, Kind.APPROVED, Kind.DENIED, Kind.ANSWERED, Kind.REFUSED):
+        for kind in (Kind.PLANNED, Kind.APPROVED, Kind.DENIED, Kind.CANCELLED, Kind.ANSWERED, Kind.REFUSED):
             row = self._world.records.find(f"{request.id}:{kind}")
             if row is not None:
                 return "" if kind in {Kind.ANSWERED, Kind.REFUSED} else row.operation
@@ -87,12 +88,13 @@ class Desk:
         return request.id
 
     def _record(self, request: Request, decision: Record) -> str:
-        if request.plan and request.plan != decision.plan:
+        cancels = decision.verdict is Verdict.CANCEL  # whatever the plan is by now
+        if request.plan and request.plan != decision.plan and not cancels:
             raise Conflict(
                 f"The plan of `{decision.operation}` has changed since that message; "
                 "look at the new one and decide again."
             )
-        kind = Kind.APPROVED if decision.verdict is Verdict.APPROVE else Kind.DENIED
+        kind = _KINDS[decision.verdict]
         entry = self._entry(request, kind, decision.reason)
         written = self._world.records.append(
             Entry(
@@ -108,6 +110,8 @@ class Desk:
         )
         self._close(request, f"{decision.verdict.value} {decision.operation}")
         self.show(decision.operation)
+        if cancels:
+            self.note(decision.operation, _cancelled(self.operation(decision.operation)))
         self._tell(request, *_decided(self.operation(decision.operation), decision.verdict))
         return written.operation
 
@@ -271,12 +275,23 @@ def unshown(operation: Operation, trouble: str) -> tuple[str, tuple[str, ...]]:
 
 def _decided(operation: Operation, verdict: Verdict) -> tuple[str, tuple[str, ...]]:
     title = f"{verdict.value.capitalize()} `{operation.id}`: {operation.plan.summary}"
-    if verdict is Verdict.DENY:
+    if verdict is Verdict.CANCEL and not operation.stage.ended:
+        return title, (_STOPPING, "Its card says what was undone and what stays.")
+    if verdict is not Verdict.APPROVE:
         return title, ("Nothing of it is done.",)
     missing = operation.needed - len(operation.approvers)
     if operation.stage is Stage.AWAITING_APPROVAL and missing > 0:
         return title, (f"It needs {plural(missing, 'more approval')}.",)
     return title, ("It starts as soon as nothing is ahead of it; its card and thread show how far it is.",)
+
+
+_STOPPING = "It stops at the next safe point; what it started and does not serve yet is removed."
+
+
+def _cancelled(operation: Operation) -> str:
+    asked, who = (person.partition("/")[2] for person in (operation.requester, operation.cancelled_by))
+    what = operation.result if operation.stage.ended else _STOPPING
+    return f"@{asked} `{operation.id}` was cancelled by @{who}. {what}"
 
 
 def dry_run(plan: Plan) -> Answer:

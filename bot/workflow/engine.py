@@ -141,6 +141,9 @@ class Engine:
         so_far = tally_to_json(Tally())
         for index in range(self._step("actions", self._carrier.length, operation)):
             so_far = self._step(f"action {index + 1}", self._carrier.perform, operation, index, so_far)
+        if so_far.get("cancelled"):
+            so_far = self._step("find what to undo", self._carrier.find_undone, operation, so_far)
+            so_far = self._step("undo", self._carrier.undo, operation, so_far)
         self._step("conclude", self._carrier.conclude, operation, so_far)
         return True
 

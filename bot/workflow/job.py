@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from bot.domain.errors import (
     BotError,
+    Cancelled,
     CloudError,
     CloudUnreachable,
     NotThereYet,
@@ -41,6 +42,8 @@ class Job:
     operation: str
     action: str
     tally: Tally
+    cancelled: Callable[[], bool] = lambda: False
+    """Whether somebody cancelled the operation."""
 
     def members(self, ids: Iterable[str]) -> tuple[Server, ...]:
         """These servers as AWS describes them now."""
@@ -70,6 +73,13 @@ class Job:
             self.clock.sleep(pause)
             waited += pause
             pause = min(pause * _GROWTH, _LONGEST_PAUSE)
+
+    def waits(self, seconds: float) -> Iterator[None]:
+        """As `pauses`, for waits that may be given up: raises Cancelled once the operation is cancelled."""
+        for _ in self.pauses(seconds):
+            if self.cancelled():
+                raise Cancelled("the operation was cancelled")
+            yield
 
     def patiently(self, seconds: float, do: Callable[[], T]) -> T:
         """Do it again and again while what goes wrong may go away by itself; then raise that."""

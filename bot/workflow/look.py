@@ -49,7 +49,7 @@ def understand(world: World, person: Person, text: str, channel: str) -> Parsed:
     """Which command was typed, about which fleets. Raises UsageError or NotAllowed."""
     word = catalog.first_word(text)
     for command in world.commands:
-        if command.name == word:
+        if command.name == word and not command.open_to(powers_of(person, world.policy)):
             require(person, command.power, world.policy, word)
     return catalog.parse(text, allowed(world, person), world.specs, channel)
 
@@ -57,7 +57,7 @@ def understand(world: World, person: Person, text: str, channel: str) -> Parsed:
 def allowed(world: World, person: Person) -> tuple[Command, ...]:
     """The commands that this person may run."""
     powers = powers_of(person, world.policy)
-    return tuple(command for command in world.commands if command.power in powers)
+    return tuple(command for command in world.commands if command.open_to(powers))
 
 
 def look(world: World, person: Person, parsed: Parsed) -> Look:

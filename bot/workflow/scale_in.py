@@ -1,6 +1,6 @@
 """Carry out the actions that remove clones. Each is safe to repeat, and returns the new tally."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from bot.domain.capacity import GOING
@@ -20,7 +20,7 @@ def check_strays(job: Job, action: CheckStrays) -> Tally:
     """Keep whatever holds files that exist nowhere else."""
     if action.discard:
         return job.tally
-    return job.tally.with_kept(_holding(job, job.members(action.servers)))
+    return job.tally.with_kept(holding(job, job.members(action.servers)))
 
 
 def take_out(job: Job, action: TakeOut) -> Tally:
@@ -28,26 +28,39 @@ def take_out(job: Job, action: TakeOut) -> Tally:
     leaving = job.tally.leaving(action.servers)
     if not leaving:
         return job.tally
-    staying = [server for server in job.cloud.look(job.spec).in_service if server.id not in leaving]
-    if not staying:
+    serving = {server.id for server in job.cloud.look(job.spec).in_service}
+    if not serving.difference(leaving):
         return replace(job.tally, stopped="without these clones no healthy server would be left")
+    served = tuple(server for server in leaving if server in serving)
+    job.ledger.carry_out(served_before(job.action), "note which of them serve now", lambda: served)
     job.patiently(_MOMENT_SECONDS, lambda: job.cloud.take_out(job.spec, leaving, action=job.action))
-    for _ in job.pauses(job.spec.patience.drain):
+    drain(job, leaving)
+    return job.tally
+
+
+def served_before(action: str) -> str:
+    """The action under whose rows it is noted which servers served before this one took them out."""
+    return f"{action}/served"
+
+
+def drain(job: Job, servers: Sequence[str]) -> None:
+    """Wait until their requests have ended."""
+    for _ in job.waits(job.spec.patience.drain):
         try:
-            service = job.cloud.service(job.spec, leaving)
+            service = job.cloud.service(job.spec, servers)
         except PASSING:
             continue
         if all(state is Service.OUT for state in service.values()):
-            return job.tally
+            return
     raise CloudError(
-        f"Requests to {', '.join(leaving)} had not ended after {lasting(job.spec.patience.drain)}."
+        f"Requests to {', '.join(servers)} had not ended after {lasting(job.spec.patience.drain)}."
     )
 
 
 def terminate(job: Job, action: Terminate) -> Tally:
     """Look for stray files once more, now that nothing can arrive any more; then end the servers."""
     leaving = job.tally.leaving(action.servers)
-    kept = {} if action.discard else _holding(job, job.members(leaving))
+    kept = {} if action.discard else holding(job, job.members(leaving))
     tally = job.tally.with_kept(kept)
     going = tally.leaving(leaving)
     if going:
@@ -55,7 +68,8 @@ def terminate(job: Job, action: Terminate) -> Tally:
     return tally
 
 
-def _holding(job: Job, clones: Iterable[Server]) -> Mapping[str, str]:
+def holding(job: Job, clones: Iterable[Server]) -> Mapping[str, str]:
+    """Those of these clones that may hold files that exist nowhere else, and why."""
     master, clones = job.master(), tuple(clone for clone in clones if clone.state not in GOING)
 
     def look(clone: Server) -> str:

@@ -41,7 +41,7 @@ def bake(job: Job, action: Bake) -> Tally:
         return job.cloud.bake(job.spec, action.master, operation=job.operation, action=job.action)
 
     image = job.patiently(job.spec.patience.launch, begin)
-    for _ in job.pauses(job.spec.patience.bake):
+    for _ in job.waits(job.spec.patience.bake):
         try:
             if job.cloud.image_ready(job.spec, image):
                 return replace(job.tally, image=image)
@@ -72,7 +72,7 @@ def boot(job: Job, _action: Boot) -> Tally:
     waiting = set(job.tally.sound)
     failed: dict[str, str] = {}
     why = dict.fromkeys(waiting, "it did not start")
-    for _ in job.pauses(job.spec.patience.boot):
+    for _ in job.waits(job.spec.patience.boot):
         seen = _described(job, waiting)
         failed.update({s.id: f"it is {s.state}" for s in seen if s.state not in _COMING})
         late, strangers = _reach(job, [server for server in seen if server.state is State.RUNNING])
@@ -238,14 +238,15 @@ def put_in_service(job: Job, _action: PutInService) -> Tally:
         job.patiently(patience, lambda: job.cloud.put_in_service(job.spec, servers, action=job.action))
     except CloudError as error:
         return _take_out_again(job, tally, servers, f"it could not be put in service: {error}")
-    late = _not_healthy(job, servers)
+    late = not_healthy(job, servers)
     why = f"the load balancer did not find it healthy within {lasting(patience)}"
     return _take_out_again(job, tally, late, why) if late else tally
 
 
-def _not_healthy(job: Job, servers: Sequence[str]) -> tuple[str, ...]:
+def not_healthy(job: Job, servers: Sequence[str]) -> tuple[str, ...]:
+    """Wait until the load balancer finds these healthy; return those that it does not."""
     waiting = set(servers)
-    for _ in job.pauses(job.spec.patience.healthy):
+    for _ in job.waits(job.spec.patience.healthy):
         try:
             service = job.cloud.service(job.spec, sorted(waiting))
         except CloudError:

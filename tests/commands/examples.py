@@ -94,7 +94,7 @@ def an_operation(operation_id: str = "op-k3m9ta", stage: Stage = Stage.AWAITING_
 def run(text: str, *fleets: Fleet, person: Person = BOB, **known: Any) -> Plan | Record | Answer:
     """Do what the bot does with a text, up to the command's decision."""
     powers = powers_of(person, POLICY)
-    may_run = tuple(each for each in COMMANDS if each.power in powers)
+    may_run = tuple(each for each in COMMANDS if each.open_to(powers))
     parsed = catalog.parse(text, may_run, [fleet.spec for fleet in fleets], "")
     look = Look(
         now=NOW,

@@ -47,6 +47,7 @@ def approved(person: str = "T0/U0ADA", plan: Plan = PLAN) -> Entry:
 
 DENIED = entry(Kind.DENIED, text="not today", plan=PLAN.hash)
 STARTED = entry(Kind.STARTED, plan=PLAN.hash)
+CANCELLED = entry(Kind.CANCELLED, text="wrong fleet")
 FINISHED = entry(Kind.FINISHED, text="4 of 4 serve", stage="done")
 
 
@@ -70,6 +71,10 @@ def life(*entries: Entry) -> Operation:
         ([planned(0), STARTED, STARTED], Stage.RUNNING),
         ([planned(0), STARTED, FINISHED], Stage.DONE),
         ([planned(1), approved(), planned(1, OTHER)], Stage.AWAITING_APPROVAL),
+        ([planned(1), CANCELLED], Stage.CANCELLED),
+        ([planned(1), approved(), CANCELLED], Stage.CANCELLED),
+        ([planned(0), STARTED, CANCELLED], Stage.RUNNING),
+        ([planned(0), STARTED, CANCELLED, FINISHED], Stage.DONE),
     ],
 )
 def test_each_row_of_the_log_moves_it_on(entries: list[Entry], stage: Stage) -> None:
@@ -90,6 +95,15 @@ def test_each_row_of_the_log_moves_it_on(entries: list[Entry], stage: Stage) -> 
         ([planned(0, OTHER), STARTED], "cannot start: its plan has changed"),
         ([planned(0), STARTED, FINISHED, FINISHED], "has ended already"),
         ([planned(0), STARTED, FINISHED, planned(0)], "has ended"),
+        (
+            [planned(0), STARTED, FINISHED, CANCELLED],
+            "has ended already, so there is nothing to cancel: done",
+        ),
+        ([planned(1), DENIED, CANCELLED], "nothing to cancel: denied by @U0ADA"),
+        ([planned(1), CANCELLED, CANCELLED], "nothing to cancel: cancelled by @U0ADA"),
+        ([planned(0), STARTED, CANCELLED, CANCELLED], "is being cancelled already, by @U0ADA"),
+        ([planned(0), CANCELLED, STARTED], "cannot start: cancelled"),
+        ([planned(1), CANCELLED, approved()], "no decision any more: cancelled"),
     ],
 )
 def test_what_may_not_follow_is_a_conflict(entries: list[Entry], said: str) -> None:

@@ -59,7 +59,7 @@ class Visitor:
 
     def press(self, operation: str, *, user: str = ADA, button: str = APPROVE) -> None:
         """Press a button of the operation's card, once it is there."""
-        self.until(lambda: _has_button(self.card(operation)), "the card has no buttons")
+        self.until(lambda: _has_button(self.card(operation), button), f"the card has no {button}")
         self.lab.slack.click(user, CHANNEL, self.card(operation).ts, button)
 
     def try_to_press(self, operation: str) -> None:
@@ -273,5 +273,6 @@ def _is_about(message: Message, operation: str) -> bool:
     return payload.get("operation") == operation
 
 
-def _has_button(message: Message) -> bool:
-    return any(block["type"] == "actions" for block in message.blocks)
+def _has_button(message: Message, button: str) -> bool:
+    rows = (block["elements"] for block in message.blocks if block["type"] == "actions")
+    return any(element["action_id"] == button for row in rows for element in row)

@@ -124,7 +124,7 @@ def test_a_card_is_known_by_its_metadata_and_its_author(chat: SlackChat, slack: 
 
 def test_an_update_takes_the_buttons_away(chat: SlackChat, slack: LocalSlack) -> None:
     shown = chat.show(operation())
-    chat.show(operation(message=shown, stage=Stage.WAITING))
+    chat.show(operation(message=shown, stage=Stage.DONE))
     (card,) = cards(slack)
     assert [block["type"] for block in card.blocks if block["type"] == "actions"] == []
     assert card.edited

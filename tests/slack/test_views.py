@@ -17,11 +17,11 @@ from bot.domain.operation import Operation, Progress, Stage
 from bot.domain.plan import CheckStrays, Launch, Sync, TakeOut, Terminate
 from bot.lab.slack.rules import block_faults
 from bot.slack.views.answer import show_answer, show_note
-from bot.slack.views.card import APPROVE, DENY, button_value, show_operation
+from bot.slack.views.card import APPROVE, CANCEL, DENY, button_value, show_operation
 from bot.slack.views.digest import show_digest
 from bot.slack.views.markup import clean, fit, mrkdwn, quote, shorten
 from bot.slack.views.message import Message
-from tests.slack.examples import PLAN, operation
+from tests.slack.examples import PLAN, TO_DO, operation
 
 HOSTILE = (
     "<!channel>",
@@ -245,6 +245,27 @@ def test_a_running_card_shows_how_far_it_is() -> None:
                 ],
                 "type": "context",
             },
+            {
+                "block_id": "operation.decision",
+                "elements": [
+                    {
+                        "action_id": "operation.cancel",
+                        "confirm": {
+                            "title": {"emoji": True, "text": "Cancel this operation?", "type": "plain_text"},
+                            "text": {
+                                "text": "What it started and does not serve yet is removed; the rest stays.",
+                                "type": "plain_text",
+                            },
+                            "confirm": {"emoji": True, "text": "Cancel it", "type": "plain_text"},
+                            "deny": {"emoji": True, "text": "Let it go on", "type": "plain_text"},
+                        },
+                        "text": {"emoji": True, "text": "Cancel", "type": "plain_text"},
+                        "type": "button",
+                        "value": "op-7k2m9qx4:HASH",
+                    }
+                ],
+                "type": "actions",
+            },
         ]
     )
 
@@ -277,10 +298,40 @@ def test_a_waiting_card_says_behind_whom() -> None:
 
 
 @pytest.mark.parametrize("stage", Stage)
-def test_only_an_undecided_card_has_buttons(stage: Stage) -> None:
+def test_a_card_has_the_buttons_that_still_do_something(stage: Stage) -> None:
     shown = show_operation(operation(stage=stage, denied_by="T0LAB/U0ADA", result="so it is"))
     require_valid(shown)
-    assert buttons(shown) == ([APPROVE, DENY] if stage is Stage.AWAITING_APPROVAL else [])
+    expected = {
+        Stage.AWAITING_APPROVAL: [APPROVE, DENY],
+        Stage.WAITING: [CANCEL],
+        Stage.RUNNING: [CANCEL],
+    }
+    assert buttons(shown) == expected.get(stage, [])
+
+
+def test_a_running_card_that_is_being_cancelled_says_by_whom_and_why_and_has_no_button() -> None:
+    shown = show_operation(
+        operation(stage=Stage.RUNNING, cancelled_by="T0LAB/U0ADA", cancel_reason="too <dear> @U0EVE")
+    )
+    require_valid(shown)
+    assert buttons(shown) == []
+    told = "cancelled by <@U0ADA>; it stops at the next safe point: too &lt;dear&gt; @U0EVE"
+    assert told in words(shown)
+
+
+def test_a_cancelled_card_says_who_and_what_came_of_it() -> None:
+    shown = show_operation(
+        operation(
+            stage=Stage.CANCELLED,
+            cancelled_by="T0LAB/U0ADA",
+            result="Nothing of it was done.",
+            progress=TO_DO,
+        )
+    )
+    require_valid(shown)
+    assert "🛑 *Cancelled*: Nothing of it was done. · cancelled by <@U0ADA>" in words(shown)
+    assert "1. send writes" in words(shown)
+    assert "▫️" not in words(shown)
 
 
 def test_the_buttons_carry_the_whole_hash() -> None:

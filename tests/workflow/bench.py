@@ -263,6 +263,9 @@ class Bench:
         so_far = to_json(Tally())
         for index in range(self.step(self.carrier.length, operation)):
             so_far = json.loads(json.dumps(self.step(self.carrier.perform, operation, index, so_far)))
+        if so_far["cancelled"]:
+            so_far = self.step(self.carrier.find_undone, operation, so_far)
+            so_far = self.step(self.carrier.undo, operation, so_far)
         self.step(self.carrier.conclude, operation, so_far)
         return True
 

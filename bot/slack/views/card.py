@@ -7,6 +7,7 @@ from slack_sdk.models.blocks import (
     ActionsBlock,
     Block,
     ButtonElement,
+    ConfirmObject,
     ContextBlock,
     HeaderBlock,
     PlainTextObject,
@@ -21,6 +22,7 @@ from bot.slack.views.message import LINE, SECTION, WHOLE, Message, marked, messa
 
 APPROVE = "operation.approve"
 DENY = "operation.deny"
+CANCEL = "operation.cancel"
 DECISION = "operation.decision"
 
 _HEADER = 150
@@ -33,6 +35,7 @@ _SIGNS = {
     Stage.PARTLY_DONE: "⚠️",
     Stage.FAILED: "❌",
     Stage.DENIED: "🚫",
+    Stage.CANCELLED: "🛑",
 }
 
 
@@ -61,6 +64,8 @@ def _blocks(operation: Operation) -> Iterator[Block]:
     yield ContextBlock(elements=[marked(fit(_small_print(operation), SECTION))])
     if operation.stage is Stage.AWAITING_APPROVAL:
         yield _decision(operation)
+    elif not (operation.stage.ended or operation.cancelled_by):
+        yield _cancellation(operation)
 
 
 def _headline(operation: Operation) -> str:
@@ -81,7 +86,16 @@ def _status(operation: Operation) -> str:
         reason = operation.result if operation.result != operation.stage else ""
         by = f"{stage} by {mrkdwn(_mention(operation.denied_by))}"
         return f"{by}: {fit(reason, LINE, quote)}" if reason else by
+    if operation.cancelled_by:
+        return f"{stage}: {fit(_headline(operation), LINE)} · {_cancelled(operation)}"
     return f"{stage}: {fit(_headline(operation), LINE)}"
+
+
+def _cancelled(operation: Operation) -> str:
+    by = f"cancelled by {mrkdwn(_mention(operation.cancelled_by))}"
+    stops = "" if operation.stage.ended else "; it stops at the next safe point"
+    reason = f": {fit(operation.cancel_reason, LINE, quote)}" if operation.cancel_reason else ""
+    return f"{by}{stops}{reason}"
 
 
 def _facts(operation: Operation) -> Iterator[str]:
@@ -96,7 +110,9 @@ def _facts(operation: Operation) -> Iterator[str]:
 
 def _steps(operation: Operation) -> Sequence[str]:
     actions = tuple(in_words(operation.plan.actions))
-    if operation.stage in {Stage.AWAITING_APPROVAL, Stage.WAITING, Stage.DENIED}:
+    begun = any(mark is not Progress.TO_DO for mark in operation.progress)
+    cancelled_early = operation.stage is Stage.CANCELLED and not begun
+    if cancelled_early or operation.stage in {Stage.AWAITING_APPROVAL, Stage.WAITING, Stage.DENIED}:
         return [f"{number}. {action}" for number, action in enumerate(actions, 1)]
     marks = zip(operation.progress, actions, strict=True)
     return [f"{_MARKS[mark]} {number}. {action}" for number, (mark, action) in enumerate(marks, 1)]
@@ -114,6 +130,17 @@ def _decision(operation: Operation) -> ActionsBlock:
     approve = ButtonElement(text="Approve", action_id=APPROVE, value=value, style="primary")
     deny = ButtonElement(text="Deny", action_id=DENY, value=value, style="danger")
     return ActionsBlock(block_id=DECISION, elements=[approve, deny])
+
+
+def _cancellation(operation: Operation) -> ActionsBlock:
+    ask = ConfirmObject(
+        title="Cancel this operation?",
+        text=PlainTextObject(text="What it started and does not serve yet is removed; the rest stays."),
+        confirm="Cancel it",
+        deny="Let it go on",
+    )
+    button = ButtonElement(text="Cancel", action_id=CANCEL, value=button_value(operation), confirm=ask)
+    return ActionsBlock(block_id=DECISION, elements=[button])
 
 
 def _mention(person: str) -> str:

@@ -1,0 +1,74 @@
+"""Cancelling, as its users do it: from the card or by typing, also around a crash."""
+
+from collections.abc import Callable
+
+import pytest
+
+from bot.domain.operation import Operation, Stage
+from bot.slack.views.card import CANCEL
+from tests.scenarios.visitor import ADA, BOB, Visitor, read
+
+AWAY = "SELECT count(*) FROM audit WHERE operation = ? AND kind = ? AND text LIKE ?"
+
+
+def has_row(operation: str, kind: str, text: str = "%") -> Callable[[Visitor], bool]:
+    return lambda visitor: visitor.audit(AWAY, operation, kind, text)[0][0] > 0
+
+
+def begin(visitor: Visitor) -> str:
+    """Two more clones, whose boot is under way."""
+    operation = visitor.open("scale web 2")
+    visitor.until(lambda: has_row(operation, "intent", "wait until each%")(visitor), "it does not boot")
+    return operation
+
+
+def is_undone(visitor: Visitor, ended: Operation) -> None:
+    assert ended.stage is Stage.CANCELLED
+    launched = visitor.ever_launched(ended.id)
+    assert len(launched) == 2
+    assert all(server in ended.result for server in launched)
+    assert visitor.serving() == []
+    assert not visitor.clones()
+    visitor.assert_audit_is_complete()
+
+
+def test_pressed_while_servers_start_it_removes_them_and_says_so(visitor: Visitor) -> None:
+    operation = begin(visitor)
+
+    visitor.press(operation, user=BOB, button=CANCEL)
+
+    ended = visitor.end_of(operation)
+    is_undone(visitor, ended)
+    assert ended.cancelled_by.endswith(BOB)
+    visitor.until(lambda: "Undone:" in read(visitor.card(operation)), "the card does not say so")
+    assert "has ended already" in visitor.hear(f"cancel {operation}")
+
+
+def test_what_awaits_approval_is_cancelled_at_once_and_cannot_be_approved(visitor: Visitor) -> None:
+    operation = visitor.open("scale web 4")
+
+    said = visitor.hear(f"cancel {operation} wrong day")
+
+    assert "Nothing of it is done." in said
+    assert visitor.operation(operation).stage is Stage.CANCELLED
+    assert "cancelled" in visitor.hear(f"approve {operation}", user=ADA)
+    assert "wrong day" in read(visitor.card(operation))
+    assert not visitor.clones()
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [("cancelled", "%"), ("intent", "terminate %"), ("outcome", "%terminate %")],
+    ids=["cancelled", "removing", "removed"],
+)
+def test_killed_while_it_is_cancelled_it_is_undone_all_the_same(
+    visitor: Visitor, kind: str, text: str
+) -> None:
+    operation = begin(visitor)
+    killed = visitor.kill_when(has_row(operation, kind, text))
+
+    visitor.ask(f"cancel {operation}", user=ADA)
+
+    visitor.until(killed.is_set, "the bot was not killed")
+    visitor.lab.start_bot()
+    is_undone(visitor, visitor.end_of(operation))
