@@ -118,7 +118,15 @@ def test_two_requests_at_once_go_one_after_the_other_and_the_second_says_behind_
     )
     assert visitor.end_of(first).stage is Stage.DONE
     assert visitor.end_of(second).stage is Stage.DONE
-    assert len(visitor.serving()) == 1
+    started = "SELECT max(seq) FROM audit WHERE kind = 'started' AND operation = ?"
+    ended = "SELECT max(seq) FROM audit WHERE kind = 'finished' AND operation = ?"
+    spans = {
+        each: (visitor.audit(started, each)[0][0], visitor.audit(ended, each)[0][0])
+        for each in (first, second)
+    }
+    earlier, later = sorted(spans, key=lambda each: spans[each])
+    assert spans[earlier][1] < spans[later][0]
+    assert len(visitor.serving()) == visitor.operation(later).plan.after
 
 
 def test_the_same_delivery_three_times_is_one_operation(visitor: Visitor) -> None:
