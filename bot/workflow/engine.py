@@ -5,6 +5,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict
 from itertools import count
@@ -52,6 +53,7 @@ class Engine:
         self._reference = reference
         self._digests = digests
         self._stopped = threading.Event()
+        self._beginner = ThreadPoolExecutor(1, thread_name_prefix="begin")
         prepare_file(file)
         DBOS(
             config={
@@ -77,14 +79,19 @@ class Engine:
         threading.Thread(target=self._keep_time, name="digests", daemon=True).start()
 
     def submit(self, request: Request) -> None:
-        """Record the request durably, and begin. Raises RecordsError; then nothing was done."""
+        """Record the request durably; it is begun soon. Raises RecordsError; then nothing was done."""
         self._desk.receive(request)
-        self._begin(request)
+        self._beginner.submit(self._begin_surely, request)
 
     def stop(self) -> None:
         """Stop taking part. What is under way goes on at the next start."""
         self._stopped.set()
         DBOS.destroy(workflow_completion_timeout_sec=0)
+
+    def _begin_surely(self, request: Request) -> None:
+        """What is recorded is begun; if a crash comes between, at the next start."""
+        while "unexpected" in self._try(lambda: self._begin(request)):
+            time.sleep(_PAUSE_SECONDS)
 
     def _begin(self, request: Request) -> None:
         with SetWorkflowID(request.id):
