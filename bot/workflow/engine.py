@@ -63,6 +63,7 @@ class Engine:
                 "executor_id": "clonebot",
                 "serializer": DBOSPortableJSONSerializer(),
                 "log_level": "WARNING",
+                "notification_listener_polling_interval_sec": _POLL_SECONDS,
             }
         )
         _log_as_we_do()
