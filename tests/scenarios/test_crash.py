@@ -11,7 +11,7 @@ from bot.domain.operation import Stage
 from bot.lab.aws.calls import Call, Moment
 from tests.scenarios.visitor import Visitor
 
-RANDOM_KILLS = int(os.environ.get("RANDOM_KILLS", "4"))
+RANDOM_KILLS = int(os.environ.get("RANDOM_KILLS", "2"))
 """`make invariants` has more of them."""
 ROWS = ["requested", "planned", "approved", "started", "intent", "outcome"]
 CALLS = ["CreateRule", "CreateImage", "RunInstances", "RegisterTargets"]
