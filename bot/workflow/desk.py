@@ -1,7 +1,6 @@
 """The desk: takes a request, decides what becomes of it, keeps people informed. Safe to repeat."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 import structlog
 
@@ -9,13 +8,11 @@ from bot.command import Answer, Record, Verdict
 from bot.domain import plan as plans
 from bot.domain.audit import Entry, Kind
 from bot.domain.errors import BotError, ChatError, Conflict, RecordsError
-from bot.domain.moment import about
 from bot.domain.operation import Operation, Stage
 from bot.domain.people import Person
 from bot.domain.plan import Plan
 from bot.domain.policy import approvals_needed
-from bot.domain.step import in_words
-from bot.domain.words import plural
+from bot.workflow import replies
 from bot.workflow.look import World, identify, look, understand
 from bot.world import Request
 
@@ -68,7 +65,7 @@ class Desk:
             return self._record(request, decision)
         if isinstance(decision, Plan) and not parsed.dry_run:
             return self._open(request, person, decision)
-        answer = decision if isinstance(decision, Answer) else dry_run(decision)
+        answer = decision if isinstance(decision, Answer) else replies.dry_run(decision)
         self._tell(request, answer.title, answer.lines)
         self._close(request, answer.title)
         return ""
@@ -111,8 +108,8 @@ class Desk:
         self._close(request, f"{decision.verdict.value} {decision.operation}")
         self.show(decision.operation)
         if cancels:
-            self.note(decision.operation, _cancelled(self.operation(decision.operation)))
-        self._tell(request, *_decided(self.operation(decision.operation), decision.verdict))
+            self.note(decision.operation, replies.cancelled(self.operation(decision.operation)))
+        self._tell(request, *replies.decided(self.operation(decision.operation), decision.verdict))
         return written.operation
 
     def _close(self, request: Request, text: str) -> None:
@@ -134,7 +131,7 @@ class Desk:
         trouble = self._show(request.id)
         if trouble:
             operation = self.operation(request.id)
-            self._tell(request, *unshown(operation, trouble))
+            self._tell(request, *replies.unshown(operation, trouble))
 
     def show(self, operation_id: str) -> None:
         """Bring the operation's live message up to date. Chat's failures change nothing else."""
@@ -261,44 +258,3 @@ def write_plan(  # noqa: PLR0913, PLR0917 (one row, all its parts)
             detail={"plan": plans.to_json(plan), "approvals": needed, "channel": by.channel},
         )
     )
-
-
-def unshown(operation: Operation, trouble: str) -> tuple[str, tuple[str, ...]]:
-    """What to tell who asked when the channel cannot show their operation: what to type in its place."""
-    title = f"`{operation.id}` ({operation.plan.summary}) cannot be shown in its channel"
-    follow = "`/clone operations` shows how it stands."
-    if operation.stage is not Stage.AWAITING_APPROVAL:
-        return title, (trouble, f"It goes on all the same; {follow}")
-    decide = f"Who approves it can type `/clone approve {operation.id}` or `/clone deny {operation.id}`"
-    return title, (trouble, f"{decide}; `/clone {operation.plan.command} --dry-run` shows the plan.", follow)
-
-
-def _decided(operation: Operation, verdict: Verdict) -> tuple[str, tuple[str, ...]]:
-    title = f"{verdict.value.capitalize()} `{operation.id}`: {operation.plan.summary}"
-    if verdict is Verdict.CANCEL and not operation.stage.ended:
-        return title, (_STOPPING, "Its card says what was undone and what stays.")
-    if verdict is not Verdict.APPROVE:
-        return title, ("Nothing of it is done.",)
-    missing = operation.needed - len(operation.approvers)
-    if operation.stage is Stage.AWAITING_APPROVAL and missing > 0:
-        return title, (f"It needs {plural(missing, 'more approval')}.",)
-    return title, ("It starts as soon as nothing is ahead of it; its card and thread show how far it is.",)
-
-
-_STOPPING = "It stops at the next safe point; what it started and does not serve yet is removed."
-
-
-def _cancelled(operation: Operation) -> str:
-    asked, who = (person.partition("/")[2] for person in (operation.requester, operation.cancelled_by))
-    what = operation.result if operation.stage.ended else _STOPPING
-    return f"@{asked} `{operation.id}` was cancelled by @{who}. {what}"
-
-
-def dry_run(plan: Plan) -> Answer:
-    """Say what the plan would do."""
-    steps = tuple(f"{number}. {action}" for number, action in enumerate(in_words(plan.actions), 1))
-    cost = () if plan.cost_per_hour is None else (f"Per hour: {plan.cost_per_hour:+.4f} {plan.currency}",)
-    time = about(timedelta(seconds=plan.seconds))
-    back = f"; `/clone {plan.inverse}` leads back" if plan.inverse else ""
-    lines = (*steps, *plan.notes, *cost, f"Takes about {time}{back}.", "Nothing was changed.")
-    return Answer(title=f"Dry run: {plan.summary}", lines=lines)

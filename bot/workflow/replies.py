@@ -1,0 +1,52 @@
+"""What people are told in reply; pure."""
+
+from datetime import timedelta
+
+from bot.command import Answer, Verdict
+from bot.domain.moment import about
+from bot.domain.operation import Operation, Stage
+from bot.domain.plan import Plan
+from bot.domain.step import in_words
+from bot.domain.words import plural
+
+_STOPPING = "It stops at the next safe point; what it started and does not serve yet is removed."
+
+
+def unshown(operation: Operation, trouble: str) -> tuple[str, tuple[str, ...]]:
+    """What to tell who asked when the channel cannot show their operation: what to type in its place."""
+    title = f"`{operation.id}` ({operation.plan.summary}) cannot be shown in its channel"
+    follow = "`/clone operations` shows how it stands."
+    if operation.stage is not Stage.AWAITING_APPROVAL:
+        return title, (trouble, f"It goes on all the same; {follow}")
+    decide = f"Who approves it can type `/clone approve {operation.id}` or `/clone deny {operation.id}`"
+    return title, (trouble, f"{decide}; `/clone {operation.plan.command} --dry-run` shows the plan.", follow)
+
+
+def decided(operation: Operation, verdict: Verdict) -> tuple[str, tuple[str, ...]]:
+    """What to tell somebody whose decision was recorded."""
+    title = f"{verdict.value.capitalize()} `{operation.id}`: {operation.plan.summary}"
+    if verdict is Verdict.CANCEL and not operation.stage.ended:
+        return title, (_STOPPING, "Its card says what was undone and what stays.")
+    if verdict is not Verdict.APPROVE:
+        return title, ("Nothing of it is done.",)
+    missing = operation.needed - len(operation.approvers)
+    if operation.stage is Stage.AWAITING_APPROVAL and missing > 0:
+        return title, (f"It needs {plural(missing, 'more approval')}.",)
+    return title, ("It starts as soon as nothing is ahead of it; its card and thread show how far it is.",)
+
+
+def cancelled(operation: Operation) -> str:
+    """What the operation's thread says of a cancellation."""
+    asked, who = (person.partition("/")[2] for person in (operation.requester, operation.cancelled_by))
+    what = operation.result if operation.stage.ended else _STOPPING
+    return f"@{asked} `{operation.id}` was cancelled by @{who}. {what}"
+
+
+def dry_run(plan: Plan) -> Answer:
+    """Say what the plan would do."""
+    steps = tuple(f"{number}. {action}" for number, action in enumerate(in_words(plan.actions), 1))
+    cost = () if plan.cost_per_hour is None else (f"Per hour: {plan.cost_per_hour:+.4f} {plan.currency}",)
+    time = about(timedelta(seconds=plan.seconds))
+    back = f"; `/clone {plan.inverse}` leads back" if plan.inverse else ""
+    lines = (*steps, *plan.notes, *cost, f"Takes about {time}{back}.", "Nothing was changed.")
+    return Answer(title=f"Dry run: {plan.summary}", lines=lines)
