@@ -1,9 +1,11 @@
 # What people and CI run. Needs: make, git, python3 (3.11 or newer) with python3-venv.
 PYTHON ?= python3
 BIN := .venv/bin
+SEED := $(or $(SEED),$(shell date +%s))
+TRIALS ?= 640
 UV := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
-.PHONY: install demo test invariants check bench lock clean
+.PHONY: install demo test e2e invariants check bench screenshots lock clean
 
 install: .venv/installed
 
@@ -20,18 +22,33 @@ install: .venv/installed
 demo: install
 	@$(BIN)/clonebot lab
 
-test: install check
-	$(BIN)/pytest --numprocesses 2 --dist loadgroup
+test: install
+	@$(BIN)/python -m tests.browser.chromium
+	@sh tests/all.sh
 
-# What `make test` samples, at its full count.
+# On real Debian servers; a part of `make test` too. Needs root on Debian.
+e2e: install
+	@$(BIN)/python -m tests.e2e.base
+	$(BIN)/pytest --numprocesses 3 --dist loadgroup tests/e2e
+
+# What `make test` samples, at its full count; about 40 minutes. SEED=… makes the same trials again.
 invariants: install
-	RANDOM_KILLS=20 $(BIN)/pytest tests/scenarios/test_crash.py
+	CAMPAIGN_FULL=1 CAMPAIGN_SHARDS=4 CAMPAIGN_TRIALS=$(TRIALS) CAMPAIGN_SEED=$(SEED) \
+		sh tests/in_memory.sh $(BIN)/pytest -rP --numprocesses 4 --dist loadgroup \
+		tests/scenarios/test_campaign.py tests/scenarios/test_crash.py
+	FORGED=10000 HOSTILE=1000 LOCKED_SECONDS=30 INVARIANTS_SEED=$(SEED) $(BIN)/pytest --capture=no \
+		tests/scenarios/test_forged.py tests/scenarios/test_hostile_text.py tests/scenarios/test_no_audit_no_action.py
+	STRIDE=1 $(BIN)/pytest --numprocesses 2 tests/workflow
 
 check: install
-	@PATH="$(CURDIR)/$(BIN):$$PATH" sh tests/gates.sh
+	@sh tests/gates.sh
 
 bench: install
 	$(BIN)/python -m tests.benchmarks
+
+# The pictures in the README, of a lab in a real browser.
+screenshots: install
+	@$(BIN)/python -m tests.browser.screenshots
 
 # After a change of the dependencies in pyproject.toml.
 lock: install

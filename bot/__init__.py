@@ -1,1 +1,3 @@
 """Clonebot: one hand-built server, many clones, from Slack."""
+
+__version__ = "0.1.0"

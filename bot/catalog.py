@@ -16,6 +16,7 @@ from bot.domain.words import Word, did_you_mean, quote, split
 
 _DRY_RUN = "--dry-run"
 _HELP = "help"
+_AS = "as"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +37,10 @@ class Parsed:
         if self.command.scope is Scope.ANY and len(self.fleets) == 1:
             fleet = [self.fleets[0].name]
         dry_run = [_DRY_RUN] if self.dry_run else []
-        return " ".join([self.command.name, *fleet, *_spell_out(self.args), *dry_run])
+        words = list(_spell_out(self.args))
+        if self.command.fleet_last:
+            words[1:1], fleet = [_AS, *fleet], []
+        return " ".join([self.command.name, *fleet, *words, *dry_run])
 
 
 def find_commands(module: ModuleType = package) -> tuple[Command, ...]:
@@ -141,10 +145,26 @@ def _take_fleet(command: Command, positional: list[str], specs: Sequence[FleetSp
     """Remove the fleet's name from the front of the arguments, if it is there."""
     if command.scope is Scope.NONE or not positional:
         return None
+    if command.fleet_last and positional[1:] and positional[-1].lower() == _AS:
+        raise UsageError(f"Something is missing: the fleet after `{_AS}`. {_list(specs)}")
+    if command.fleet_last and len(positional) > 1 and positional[-2].lower() == _AS:
+        return _named_last(positional, specs)
     named = next((spec for spec in specs if spec.name == positional[0].lower()), None)
     if named is not None:
         positional.pop(0)
     return named
+
+
+def _named_last(positional: list[str], specs: Sequence[FleetSpec]) -> FleetSpec:
+    name = positional[-1].lower()
+    del positional[-2:]
+    for spec in specs:
+        if spec.name == name:
+            return spec
+    raise UsageError(
+        f"There is no fleet `{name}` in the fleet file.{did_you_mean(name, [spec.name for spec in specs])} "
+        f"{_list(specs)}"
+    )
 
 
 def _fleets(
@@ -173,7 +193,7 @@ def _arguments(
     try:
         return _values(command, positional)
     except UsageError:
-        if positional and not named and command.scope is not Scope.NONE:
+        if positional and not named and command.scope is not Scope.NONE and not command.fleet_last:
             _refuse_unknown_fleet(command, positional, specs)
         raise
 
@@ -201,8 +221,12 @@ def _refuse_unknown_fleet(command: Command, positional: Sequence[str], specs: Se
 
 
 def _options(command: Command, options: Mapping[str, str]) -> dict[str, Any]:
-    fields = [field for field in _fields(command, "option", "flag") if _option(field) in options]
-    return {field.name: _convert(field, options[_option(field)]) for field in fields}
+    fields = _fields(command, "option", "flag")
+    for field in fields:
+        if field.default is dataclasses.MISSING and _option(field) not in options:
+            raise UsageError(f"Something is missing: `{_option(field)}`, {field.metadata['meaning']}.")
+    given = [field for field in fields if _option(field) in options]
+    return {field.name: _convert(field, options[_option(field)]) for field in given}
 
 
 def _convert(field: dataclasses.Field[Any], text: str) -> Any:

@@ -9,8 +9,12 @@ from typing import Any, TypeVar
 
 from bot.domain.audit import Entry
 from bot.domain.digest import Past
+from bot.domain.doctor.diagnosis import Diagnosis
+from bot.domain.doctor.waiver import Waiver
 from bot.domain.errors import UsageError
 from bot.domain.fleet import Fleet, FleetSpec
+from bot.domain.front import Front
+from bot.domain.keeping import Uses
 from bot.domain.operation import Operation
 from bot.domain.people import Person, Power
 from bot.domain.plan import Plan
@@ -55,8 +59,14 @@ class Look:
     """Rows of the audit log that the command's `search` asks for."""
     past: Past = field(default_factory=Past)
     """Digests that could not be posted; for a `partial` command also what was done since the last one."""
+    front: Front | None = None
+    """What stands in front of the fleet's master; for a command that surveys."""
     unread: Mapping[str, str] = field(default_factory=dict)
     """Fleets that could not be described, and why; only a `partial` command is run then."""
+    diagnosis: Diagnosis | None = None
+    """What the doctor says of the one fleet's master, for a command that `examines`."""
+    uses: Uses | None = None
+    """Who uses the fleet's images; for a command that traces them."""
 
     @property
     def fleet(self) -> Fleet:
@@ -85,7 +95,12 @@ class Answer:
 
     title: str
     lines: tuple[str, ...] = ()
+    diagnosis: Diagnosis | None = None
+    """Where there is one: its report is shown to the whole fleet's channel, too."""
 
+
+Decision = Plan | Record | Waiver | Answer
+"""A Waiver is a Record, too: a change of our own state."""
 
 A = TypeVar("A")
 
@@ -99,7 +114,7 @@ class Command:
     scope: Scope
     example: str
     args: type[Any]
-    decide: Callable[[Any, Look], Plan | Record | Answer]
+    decide: Callable[[Any, Look], Decision]
     also: tuple[Power, ...] = ()
     """Other roles that may run it."""
     plans: bool = False
@@ -108,6 +123,14 @@ class Command:
     """Which rows of the audit log it wants to see, from its arguments."""
     partial: bool = False
     """It can say something also where not every fleet can be described."""
+    surveys: bool = False
+    """It wants to see what stands in front of the fleet's master."""
+    fleet_last: bool = False
+    """The fleet is named after the only argument: "adopt i-… as web"."""
+    examines: Callable[[Any, Fleet], bool] | None = None
+    """Whether the doctor is to look at the one fleet's master, from its arguments and the fleet."""
+    traces_images: bool = False
+    """It wants to know who uses the one fleet's images."""
 
     def open_to(self, powers: frozenset[Power]) -> bool:
         """Whether somebody with these roles may run it."""
@@ -131,9 +154,15 @@ class Command:
     @property
     def usage(self) -> str:
         """What to type: "scale [fleet] N|+N|-N [--reason TEXT] [--dry-run]"."""
-        fleet = [] if self.scope is Scope.NONE else ["[fleet]"]
-        arguments = [as_usage(field) for field in dataclasses.fields(self.args)]
-        return " ".join([self.name, *fleet, *arguments, *(["[--dry-run]"] if self.plans else [])])
+        fleet = [] if self.scope is Scope.NONE or self.fleet_last else ["[fleet]"]
+        single = [field for field in dataclasses.fields(self.args) if field.metadata["form"] == "argument"]
+        others = [field for field in dataclasses.fields(self.args) if field not in single]
+        last = ["[as FLEET]"] if self.fleet_last else []
+        words = [*map(as_usage, single), *last, *map(as_usage, others)]
+        return " ".join([self.name, *fleet, *words, *(["[--dry-run]"] if self.plans else [])])
+
+
+_TEXT = "TEXT"
 
 
 def argument(
@@ -150,7 +179,12 @@ def rest(meaning: str) -> Any:
 
 def option(meaning: str, *, parse: Callable[[str], Any] = str, default: Any = "") -> Any:
     """Declare an option with a value: --reason TEXT."""
-    return _field(meaning, "option", parse, default)
+    return _field(meaning, "option", parse, default, _TEXT)
+
+
+def needed(meaning: str, *, shown: str = _TEXT, parse: Callable[[str], Any] = str) -> Any:
+    """Declare an option that must be given: --until DATE."""
+    return _field(meaning, "option", parse, dataclasses.MISSING, shown)
 
 
 def flag(meaning: str) -> Any:
@@ -165,8 +199,9 @@ def as_usage(field: dataclasses.Field[Any]) -> str:
         case "flag":
             return f"[{option}]"
         case "option":
-            return f"[{option} {field.metadata['shown'] or 'TEXT'}]"
-    name = str(field.metadata["shown"]) or field.name
+            name = f"{option} {field.metadata['shown']}"
+        case _:
+            name = str(field.metadata["shown"]) or field.name
     return name if field.default is dataclasses.MISSING else f"[{name}]"
 
 
@@ -189,10 +224,14 @@ def command(  # noqa: PLR0913 (a declaration: every part has a name)
     plans: bool = False,
     search: Callable[[A], str] | None = None,
     partial: bool = False,
-) -> Callable[[Callable[[A, Look], Plan | Record | Answer]], Command]:
+    surveys: bool = False,
+    fleet_last: bool = False,
+    examines: Callable[[A, Fleet], bool] | None = None,
+    traces_images: bool = False,
+) -> Callable[[Callable[[A, Look], Decision]], Command]:
     """Make a Command of the function that decides; its docstring is the command's help."""
 
-    def make(decide: Callable[[A, Look], Plan | Record | Answer]) -> Command:
+    def make(decide: Callable[[A, Look], Decision]) -> Command:
         if not decide.__doc__:
             raise UsageError(f"{name} has no help")
         return Command(
@@ -206,6 +245,15 @@ def command(  # noqa: PLR0913 (a declaration: every part has a name)
             plans=plans,
             search=search,
             partial=partial,
+            surveys=surveys,
+            fleet_last=fleet_last,
+            examines=examines,
+            traces_images=traces_images,
         )
 
     return make
+
+
+def always(_args: object, _fleet: Fleet) -> bool:
+    """For `examines`: whatever is asked of whichever fleet."""
+    return True

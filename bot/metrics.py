@@ -1,4 +1,4 @@
-"""What Prometheus is told of our operations, counted when it asks."""
+"""What Prometheus is told of our operations and fleets, counted when it asks."""
 
 from collections.abc import Callable, Iterator, Mapping
 
@@ -7,6 +7,7 @@ from prometheus_client.registry import Collector
 
 from bot.domain.errors import RecordsError
 from bot.domain.operation import Stage
+from bot.workflow.reconcile import Report
 
 
 class OperationsCollector(Collector):
@@ -31,3 +32,29 @@ class OperationsCollector(Collector):
             for stage in Stage:
                 operations.add_metric([stage.value], counts.get(stage, 0))
             yield operations
+
+
+class ReconcileCollector(Collector):
+    """What differs between AWS and the records, and when they were last compared, by fleet."""
+
+    def __init__(self, reports: Callable[[], Mapping[str, Report]]) -> None:
+        self._reports = reports
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Tell how the last comparisons went."""
+        differences = GaugeMetricFamily(
+            "clonebot_reconcile_findings",
+            "What is known to differ between AWS and the records",
+            labels=["fleet"],
+        )
+        read = GaugeMetricFamily(
+            "clonebot_reconcile_last_success_timestamp_seconds",
+            "When AWS and the records were last compared, as Unix time",
+            labels=["fleet"],
+        )
+        for fleet, report in self._reports().items():
+            differences.add_metric([fleet], report.differences)
+            if report.read:
+                read.add_metric([fleet], report.read.timestamp())
+        yield differences
+        yield read

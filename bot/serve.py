@@ -1,9 +1,12 @@
 """Serve: one process per data folder, until it is told to stop."""
 
 import fcntl
+import gc
 import os
 import signal
+import socket
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -28,31 +31,60 @@ def serve(environment: Environment, app_token: str) -> None:
     if lock is None:
         return
     bot.greet()
-    bot.engine.start()
+    bot.start()
+    bot.terminal.open(environment.data, slack=True)
     connection = connect(bot.slack, app_token)
+    spare_collector()
     _log.warning("serving")
+    _tell_systemd(environment.notify_socket)
     stop.wait()
     connection.close()
+    bot.engine.stop()
     lock.close()
     # What waits inside the engine cannot be interrupted; it goes on from the same place at the next start.
     os._exit(0)
 
 
+def spare_collector() -> None:
+    """Let it not look again and again through what a start makes for good: that takes 0.1 s each time."""
+    gc.freeze()
+
+
+def _tell_systemd(address: str) -> None:
+    """Say that we serve, where somebody waits for that."""
+    if address:
+        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as to:
+            to.sendto(b"READY=1", f"\0{address[1:]}" if address.startswith("@") else address)
+
+
 def hold(folder: Path, stop: threading.Event) -> IO[str] | None:
     """Take the data folder for this process alone; wait while another has it. None if told to stop."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / "lock").open("w")
-    except OSError as error:
-        raise ConfigError(
-            f"CLONEBOT_DATA: the folder {folder} cannot be written ({error.strerror})."
-        ) from error
+    lock = _open(folder)
     if not _take(lock):
         _log.warning("waiting", why=f"another clonebot serves from {folder}")
         while not _take(lock):
             if stop.wait(_GLANCE_SECONDS):
                 return None
     return lock
+
+
+def seize(folder: Path) -> IO[str] | None:
+    """Take the data folder for this process alone. None if another has it."""
+    lock = _open(folder)
+    if _take(lock):
+        return lock
+    lock.close()
+    return None
+
+
+def _open(folder: Path) -> IO[str]:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return (folder / "lock").open("w")
+    except OSError as error:
+        raise ConfigError(
+            f"CLONEBOT_DATA: the folder {folder} cannot be written ({error.strerror})."
+        ) from error
 
 
 def _take(lock: IO[str]) -> bool:

@@ -18,9 +18,9 @@ from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
 from slack_bolt import App
 
 from bot.app import Bot, build, check
-from bot.domain.errors import BotError, ConfigError
-from bot.metrics import OperationsCollector
-from bot.serve import hold
+from bot.domain.errors import AddressTaken, BotError, RecordsError
+from bot.metrics import OperationsCollector, ReconcileCollector
+from bot.serve import hold, spare_collector
 from bot.settings import Environment
 from bot.slack.web import build_web
 
@@ -30,28 +30,29 @@ _DRAIN_SECONDS = 6
 """For requests that came before we were told to stop; together with what follows it is less than ten."""
 _LAST_WORDS_SECONDS = 2.0
 _BACKLOG = 256
-_WRONG = 2
+_LATER = 1
+"""What somebody must correct is found before the worker begins; for the rest a later start may do."""
 
 
 def serve_http(environment: Environment) -> None:
-    """Serve on BIND:PORT until SIGTERM or SIGINT. Raises ConfigError, RecordsError or ChatError."""
+    """Serve on BIND:PORT until SIGTERM or SIGINT. Raises BotError where it cannot."""
     check(environment)
     listening = listen(environment.bind, environment.port)
     try:
         _Server(environment, listening).run()
     except SystemExit as end:
         if end.code == Arbiter.WORKER_BOOT_ERROR:
-            sys.exit(_WRONG)
+            sys.exit(_LATER)
         raise
 
 
 def listen(bind: str, port: int) -> socket.socket:
-    """Open the port here: gunicorn would try five times, and then tell its log. Raises ConfigError."""
+    """Open the port here: gunicorn would try five times, and then tell its log. Raises AddressTaken."""
     try:
         family = socket.getaddrinfo(bind, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
         return socket.create_server((bind, port), family=family, backlog=_BACKLOG)
     except OSError as error:
-        raise ConfigError(f"BIND and PORT: {bind}:{port} cannot be used ({error.strerror}).") from error
+        raise AddressTaken(f"BIND and PORT: {bind}:{port} cannot be used ({error.strerror}).") from error
 
 
 class _Tenant:
@@ -68,11 +69,21 @@ class _Tenant:
     def app(self) -> App | None:
         return self._bot.slack if self._bot else None
 
+    def trouble(self) -> str:
+        """Why nothing could be done just now; empty if all is well."""
+        try:
+            if self._bot:
+                self._bot.check()
+        except RecordsError as error:
+            return str(error)
+        return ""
+
     def _move_in(self) -> None:
         try:
             self._lock = hold(self._environment.data, threading.Event())
             bot = build(self._environment)
-            bot.engine.start()
+            bot.start()
+            bot.terminal.open(self._environment.data, slack=True)
         except BotError as error:
             sys.stderr.write(f"clonebot: {error}\n")
             os._exit(Arbiter.WORKER_BOOT_ERROR)
@@ -80,17 +91,20 @@ class _Tenant:
             _log.critical("unexpected", exc_info=error)
             os._exit(Arbiter.WORKER_BOOT_ERROR)
         self._registry.register(OperationsCollector(bot.stages))
+        self._registry.register(ReconcileCollector(bot.comparisons))
         self._bot = bot
-        self._ready.set(1)
+        self._ready.set_function(lambda: float(not self.trouble()))
+        spare_collector()
         _log.warning("serving", port=self._environment.port)
 
     def move_out(self) -> None:
         """Let what was acknowledged be finished where Slack answers soon."""
-        if self.app:
-            pool = self.app.listener_runner.listener_executor
+        if self._bot:
+            pool = self._bot.slack.listener_runner.listener_executor
             last = threading.Thread(target=pool.shutdown, daemon=True)
             last.start()
             last.join(_LAST_WORDS_SECONDS)
+            self._bot.engine.stop()
 
 
 class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn is untyped
@@ -126,7 +140,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn is untyped
         serving.labels(_version()).set(1)
         tenant = self._tenant = _Tenant(self._environment, registry)
         secret = self._environment.signing_secret.get_secret_value()
-        web = build_web(lambda: tenant.app, secret, registry)
+        web = build_web(lambda: tenant.app, secret, registry, tenant.trouble)
         web.register_error_handler(ParseException, _refuse)
         return web
 

@@ -6,7 +6,7 @@ from bot.command import Answer, Look, command, rest
 from bot.domain.audit import Entry
 from bot.domain.moment import stamp
 from bot.domain.people import Power
-from bot.domain.words import plural
+from bot.domain.words import as_typed, plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,5 +44,5 @@ def _more(look: Look) -> tuple[str, ...]:
 def _line(entry: Entry) -> str:
     who = " @" + entry.person.rpartition("/")[2] if entry.person else ""
     where = f" [{entry.fleet}]" if entry.fleet else ""
-    what = f": {entry.text}" if entry.text not in {"", entry.kind} else ""
+    what = f": {as_typed(entry.text)}" if entry.text not in {"", entry.kind} else ""
     return f"#{entry.seq} {stamp(entry.at)} `{entry.operation}`{where} *{entry.kind}*{who}{what}"

@@ -5,31 +5,29 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from bot.command import Answer, Look, Scope, argument, command, flag, option
-from bot.domain.capacity import counted, first_to_go, idle, spread, usable_image
+from bot.domain.capacity import counted, first_to_go, idle, usable_image
+from bot.domain.doctor.diagnosis import notes, require_harmless
 from bot.domain.errors import BotError, UsageError
-from bot.domain.fleet import Fleet, Server, Service, State
+from bot.domain.fleet import Fleet, Image, Server, Service, State
+from bot.domain.front import not_behind
+from bot.domain.growth import launches, preparations, types
+from bot.domain.images import none_good
+from bot.domain.imaging import Judge
 from bot.domain.moment import span
 from bot.domain.people import Power
 from bot.domain.plan import (
     Action,
     Bake,
-    Boot,
     CheckStrays,
     Lane,
-    Launch,
     Plan,
-    Prepare,
-    Prove,
     PutInService,
-    RouteWrites,
     Sync,
     TakeOut,
     Terminate,
 )
+from bot.domain.routing import missing_rules
 from bot.domain.words import plural
-
-_PER_CALL = 100
-"""Servers that one RunInstances starts without trouble."""
 
 _SECONDS_TO_BAKE = 300
 _SECONDS_TO_START = 120
@@ -74,6 +72,12 @@ class Args:
     discard: bool = flag("remove clones even if they hold files that the master lacks")
 
 
+def _bakes(args: Args, fleet: Fleet) -> bool:
+    """Whether an image has to be made first; only then the master is examined."""
+    now = len(counted(fleet))
+    return args.count.given(now) > now and usable_image(fleet) is None
+
+
 @command(
     "scale",
     power=Power.OPERATOR,
@@ -81,6 +85,7 @@ class Args:
     plans=True,
     args=Args,
     example='scale web 4 --reason "Black Friday"',
+    examines=_bakes,
 )
 def scale(args: Args, look: Look) -> Plan | Answer:
     """Start or remove clones until there are N.
@@ -92,6 +97,8 @@ def scale(args: Args, look: Look) -> Plan | Answer:
     before = len(counted(fleet))
     after = args.count.given(before)
     _refuse_impossible(fleet, args.count, before, after)
+    if not fleet.behind_balancer and after != before:
+        raise BotError(not_behind(fleet))
     if after == before:
         return _nothing_to_do(fleet, before)
     plan = _grow(fleet, before, after, look) if after > before else _shrink(fleet, before, after, args)
@@ -151,18 +158,21 @@ def _grow(fleet: Fleet, before: int, after: int, look: Look) -> Plan:
             f"from a running master. Start it, then type `/clone scale {fleet.name} {after}` again."
         )
     image = usable_image(fleet)
-    actions: list[Action] = [] if fleet.writes_routed else [_route_writes(fleet)]
+    doctor = () if image else notes(require_harmless(look.diagnosis, fleet.name))
+    actions: list[Action] = [*missing_rules(fleet)]
     if image is None:
         actions.append(Bake(master=fleet.master.id))
-    actions += _launches(fleet, after - before, image.id if image else "")
-    actions += _bring_into_service(fleet)
-    age = f"The image `{image.id}` is {span(look.now - image.created)} old." if image else _FIRST_BAKE
+    actions += launches(fleet, after - before, image.id if image else "")
+    actions += _bring_into_service(fleet, image)
+    age = f"The image `{image.id}` is {span(look.now - image.created)} old." if image else _first_bake(fleet)
     seconds = _SECONDS_TO_START + (0 if image else _SECONDS_TO_BAKE)
-    notes = (age, *_about_master(fleet.master))
-    return replace(_plan(fleet, before, after, tuple(actions)), seconds=seconds, notes=notes)
+    told = (age, *_about_price(fleet), *_about_master(fleet.master), *doctor)
+    return replace(_plan(fleet, before, after, tuple(actions)), seconds=seconds, notes=told)
 
 
-_FIRST_BAKE = "There is no usable image yet: one is baked first, without a reboot."
+def _first_bake(fleet: Fleet) -> str:
+    why = none_good(fleet) or "There is no usable image yet"
+    return f"{why}; one is baked first, without a reboot."
 
 
 def _about_master(master: Server) -> tuple[str, ...]:
@@ -171,42 +181,20 @@ def _about_master(master: Server) -> tuple[str, ...]:
     return (f"The master `{master.id}` itself is {master.service}; clones will be no better than it is.",)
 
 
-def _route_writes(fleet: Fleet) -> RouteWrites:
-    writes = fleet.spec.writes
-    return RouteWrites(
-        target_group=fleet.spec.target_group,
-        writes_group=writes.target_group,
-        master=fleet.master.id,
-        methods=writes.methods,
-        prefixes=writes.prefixes,
-    )
+def _about_price(fleet: Fleet) -> tuple[str, ...]:
+    first, *others = types(fleet)
+    if fleet.spec.price_per_hour is None or not others:
+        return ()
+    return (f"The price is that of {first}; {' or '.join(others)}, if AWS has too few, may cost another.",)
 
 
-def _launches(fleet: Fleet, count: int, image: str) -> list[Action]:
-    """One launch per subnet, and more only where one call cannot hold them."""
-    new = spread(count, fleet.spec.subnets, counted(fleet))
+def _bring_into_service(fleet: Fleet, image: Image | None) -> list[Action]:
+    """Of an image that is baked for it, these clones are the trial."""
     return [
-        Launch(
-            image=image,
-            type=fleet.spec.instance_type or fleet.master.type,
-            subnet=subnet,
-            security_groups=fleet.spec.security_groups or fleet.master.security_groups,
-            count=min(_PER_CALL, number - done),
-        )
-        for subnet, number in new.items()
-        for done in range(0, number, _PER_CALL)
-    ]
-
-
-def _bring_into_service(fleet: Fleet) -> list[Action]:
-    master, content = fleet.master.id, fleet.spec.content
-    return [
-        Boot(),
-        Prepare(recipe=fleet.spec.recipe),
-        Sync(master=master, content=content),
-        Prove(),
+        *preparations(fleet, image),
+        *([] if image else [Judge()]),
         PutInService(target_group=fleet.spec.target_group),
-        Sync(master=master, content=content, everyone=True),
+        Sync(master=fleet.master.id, content=fleet.spec.content, everyone=True),
     ]
 
 

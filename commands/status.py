@@ -5,9 +5,14 @@ from dataclasses import dataclass
 
 from bot.command import Answer, Look, Scope, command
 from bot.domain.capacity import counted
+from bot.domain.doctor.reminder import blocked, is_unexamined
 from bot.domain.fleet import Fleet, Server, Service
+from bot.domain.front import not_behind
+from bot.domain.images import none_good
 from bot.domain.moment import span
 from bot.domain.people import Power
+from bot.domain.proof_log import judged
+from bot.domain.quarantine import kept
 from bot.domain.words import plural
 
 _SHOWN = 20
@@ -43,13 +48,37 @@ def _fleet(fleet: Fleet, look: Look) -> Iterator[str]:
     if len(look.fleets) > 1:
         yield _headline(fleet)
     yield f"Master {_server(fleet.master, look)}"
+    if not fleet.behind_balancer:
+        yield not_behind(fleet)
+    yield from _doctor(fleet, look)
+    yield from _images(fleet, look)
     yield from _clones(fleet, look)
+    for server in fleet.canaries:
+        yield f"Canary {_server(server, look)}; a new image is tried with it, and it is not counted"
     for server in fleet.quarantined:
-        yield f"Quarantined {_server(server, look)}; not counted"
+        last = look.past.proved.get(server.id)
+        proof = f", {judged(last, look.now)}" if last else ""
+        yield f"Quarantined {_server(server, look)}{proof}; not counted; {kept(server, fleet.name, look.now)}"
     for operation in look.operations:
         if operation.plan.fleet == fleet.name and not operation.stage.ended:
             behind = f", behind `{operation.behind}`" if operation.behind else ""
             yield f"`{operation.id}` {operation.stage}{behind}: {operation.plan.summary}"
+    yield from look.past.differences.get(fleet.name, ())
+
+
+def _doctor(fleet: Fleet, look: Look) -> Iterator[str]:
+    last = look.past.examined.get(fleet.name)
+    if is_unexamined(fleet, last):
+        yield f"Its master was not examined yet. `/clone doctor {fleet.name}` says whether it can be cloned."
+    yield from filter(None, [blocked(fleet, last, look.now)])
+
+
+def _images(fleet: Fleet, look: Look) -> Iterator[str]:
+    """That none is good, unless one is being tried."""
+    busy = {each.id for each in look.operations if not each.stage.ended}
+    tried = any(image.operation in busy for image in fleet.images)
+    if (why := none_good(fleet)) and not tried:
+        yield f"{why}. The next `/clone scale` bakes a new one, or type `/clone bake {fleet.name}`."
 
 
 def _clones(fleet: Fleet, look: Look) -> Iterator[str]:
@@ -59,7 +88,8 @@ def _clones(fleet: Fleet, look: Look) -> Iterator[str]:
     for clone in ordered[:_SHOWN]:
         made = baked.get(clone.image)
         age = f" ({span(look.now - made)} old)" if made else ""
-        yield f"Clone {_server(clone, look)}, image `{clone.image}`{age}"
+        proof = judged(look.past.proved.get(clone.id), look.now)
+        yield f"Clone {_server(clone, look)}, image `{clone.image}`{age}, {proof}"
     if hidden := ordered[_SHOWN:]:
         serving = sum(clone.service is Service.HEALTHY for clone in hidden)
         yield f"… and {plural(len(hidden), 'more clone')}, {serving} of them serving"

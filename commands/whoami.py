@@ -35,6 +35,6 @@ def _approval(look: Look) -> str:
     above = look.policy.approval.scale_out_above
     more = plural(above, "clone")
     return (
-        f"Scaling out to more than {more} needs an *approver* other than you. "
-        f"{who_may(Power.APPROVER, look.policy)}"
+        f"Scaling out to more than {more} needs an *approver* other than you, and so does whatever `adopt`, "
+        f"`disown` and `clean-up` plan. {who_may(Power.APPROVER, look.policy)}"
     )

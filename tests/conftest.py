@@ -1,10 +1,35 @@
 """Skips are counted, and each needs its reason in `tests/skips.txt`."""
 
+from fnmatch import fnmatchcase
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import pytest
+from botocore.loaders import JSONFileLoader
 
 _ALLOWED = Path(__file__).parent / "skips.txt"
+
+
+_read = lru_cache(maxsize=None)(JSONFileLoader().load_file)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def models_are_read_once() -> None:
+    """Each session of boto3 would read its models anew: megabytes of JSON, which are the same for all."""
+
+    def load_file(_: JSONFileLoader, path: str) -> Any:
+        return _read(path)
+
+    JSONFileLoader.load_file = load_file  # type: ignore[assignment, method-assign]
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Labs are started once for each group: with some versions, xdist deals groups out without a word."""
+    if getattr(session.config.option, "loadgroup", False):
+        grouped = [item for item in session.items if item.get_closest_marker("xdist_group")]
+        if not all("@" in item.nodeid for item in grouped):
+            raise pytest.UsageError("With this pytest, pytest-xdist does not keep groups together.")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -22,5 +47,11 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def _unexplained(skipped: list[pytest.TestReport]) -> list[pytest.TestReport]:
-    allowed = {line.split("  ")[0] for line in _ALLOWED.read_text().splitlines() if line[:1] not in {"", "#"}}
-    return [report for report in skipped if report.nodeid not in allowed]
+    lines = _ALLOWED.read_text().splitlines()
+    allowed = [line.split("  ")[0] for line in lines if line[:1] not in {"", "#"}]
+    return [each for each in skipped if not any(fnmatchcase(_name(each), pattern) for pattern in allowed)]
+
+
+def _name(report: pytest.TestReport) -> str:
+    """Its id without the group that xdist adds."""
+    return report.nodeid.partition("@")[0]

@@ -1,5 +1,6 @@
 # The gates, in one list. Each must pass; the first that does not ends the run.
 set -eu
+PATH=.venv/bin:$PATH
 run() {
     echo "== $*"
     "$@"

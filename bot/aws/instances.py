@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -11,10 +12,24 @@ from botocore.parsers import ResponseParserError
 
 from bot.aws.console import read_host_keys
 from bot.aws.permissions import needs
-from bot.aws.tags import ACTION, FLEET, NAME, OPERATION, ROLE, batches, read_tags, where, write_tags
+from bot.aws.tags import (
+    ACTION,
+    EXPIRES,
+    FLEET,
+    NAME,
+    OPERATION,
+    ROLE,
+    batches,
+    read_tags,
+    read_time,
+    where,
+    write_tags,
+    write_time,
+)
 from bot.aws.words import code_of
 from bot.domain.errors import BotError, CloudError, CloudUnreachable
-from bot.domain.fleet import FleetSpec, Role, Server, State
+from bot.domain.first_boot import as_sent, user_data
+from bot.domain.fleet import FleetSpec, Role, Server, Sighting, State
 from bot.domain.plan import Launch
 
 if TYPE_CHECKING:  # the stubs are not there when the bot runs
@@ -23,21 +38,34 @@ if TYPE_CHECKING:  # the stubs are not there when the bot runs
 
 _LIVING = (State.PENDING, State.RUNNING, State.STOPPING, State.STOPPED)
 _OURS = {Role.CLONE.value: Role.CLONE, Role.QUARANTINED.value: Role.QUARANTINED}
+_NAMES = {Role.CLONE: "a clone", Role.QUARANTINED: "a quarantined server"}
 _TRIES = 3
 _LONGEST_TOKEN = 64
 
 
 @needs("ec2:DescribeInstances")
 def find_master(ec2: EC2Client, spec: FleetSpec) -> Server:
-    """The master, by its id and never by a tag."""
+    """The master, by its id and never by a tag. BotError if its tag says that it is of another fleet."""
+    instance = find_instance(ec2, spec)
+    fleet = read_tags(instance.get("Tags")).get(FLEET, spec.name)
+    if fleet != spec.name:
+        raise BotError(
+            f"{spec.master} is to be the master of *{spec.name}*, and is of the fleet *{fleet}*, as its tag "
+            f"`{FLEET}` says. Disown it there first, or remove the tag in AWS if it is a leftover."
+        )
+    return _read_server(instance, Role.MASTER)
+
+
+@needs("ec2:DescribeInstances")
+def find_instance(ec2: EC2Client, spec: FleetSpec) -> InstanceTypeDef:
+    """The master as AWS describes it. BotError if it does not live."""
     found = list(_describe(ec2, where(instance_id=[spec.master])))
-    master = _read_server(found[0], Role.MASTER) if found else None
-    if master is None or master.state in {State.TERMINATED, State.SHUTTING_DOWN}:
+    if not found or found[0]["State"]["Name"] not in _LIVING:
         raise BotError(
             f"AWS knows no living server {spec.master} in {spec.region}, the master of {spec.name}. "
             f"Correct `master` or `region` of [fleets.{spec.name}] in the fleet file."
         )
-    return master
+    return found[0]
 
 
 @needs("ec2:DescribeInstances")
@@ -52,6 +80,27 @@ def find_members(ec2: EC2Client, spec: FleetSpec) -> tuple[Server, ...]:
 
 
 @needs("ec2:DescribeInstances")
+def find_tagged(ec2: EC2Client, spec: FleetSpec) -> tuple[Sighting, ...]:
+    """Whatever carries the fleet's tag, whoever tagged it and whatever became of it; not the master."""
+    found = _describe(ec2, where(tag_fleet=[spec.name]))
+    return tuple(_read_sighting(each) for each in found if each["InstanceId"] != spec.master)
+
+
+@needs("ec2:DescribeInstances")
+def find_running(ec2: EC2Client) -> Iterable[InstanceTypeDef]:
+    """Every server of the account in this region that runs or is about to, whosever it is."""
+    return _describe(ec2, where(instance_state_name=(State.PENDING, State.RUNNING)))
+
+
+@needs("ec2:DescribeInstances")
+def find_started_from(ec2: EC2Client, images: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Each living server of the account that was started from one of these images: the image, and its id."""
+    for batch in batches(images):
+        for instance in _describe(ec2, where(image_id=batch, instance_state_name=_LIVING)):
+            yield instance["ImageId"], instance["InstanceId"]
+
+
+@needs("ec2:DescribeInstances")
 def find_servers(ec2: EC2Client, spec: FleetSpec, ids: Sequence[str]) -> dict[str, Server]:
     """These servers of the fleet in any state; strangers and unknown ones are left out."""
     described = _describe_all(ec2, ids)
@@ -63,20 +112,15 @@ def find_servers(ec2: EC2Client, spec: FleetSpec, ids: Sequence[str]) -> dict[st
 def launch(ec2: EC2Client, spec: FleetSpec, order: Launch, *, operation: str, action: str) -> tuple[str, ...]:
     """Start up to `count` servers, at least one, in one call. With the same action: the same servers."""
     for _ in range(_TRIES):
-        found = _launched_by(ec2, spec, action)
-        if len(found) >= order.count:
-            return found
         try:
-            # Fewer may be all that there were, or all that AWS shows yet: only the token tells.
-            answer = ec2.run_instances(**_request(spec, order, operation=operation, action=action))
+            answer = ec2.run_instances(**request(spec, order, operation=operation, action=action))
         except ResponseParserError:
-            continue
+            continue  # the token makes it the same request
         except ClientError as error:
-            if found and code_of(error).startswith("Idempotent"):
+            if code_of(error).startswith("Idempotent") and (found := find_launched(ec2, spec, action)):
                 return found
             raise
-        new = [instance["InstanceId"] for instance in answer.get("Instances", [])]
-        return tuple(dict.fromkeys((*new, *found)))
+        return tuple(instance["InstanceId"] for instance in answer.get("Instances", []))
     raise CloudUnreachable(
         "AWS's answers to a launch arrived damaged, so it is not known what was launched. "
         f"Look with `status {spec.name}`, then ask again."
@@ -96,33 +140,46 @@ def read_console(ec2: EC2Client, server: str) -> tuple[str, ...]:
 
 
 @needs("ec2:CreateTags", "ec2:DescribeInstances")
-def quarantine(ec2: EC2Client, spec: FleetSpec, ids: Sequence[str]) -> None:
+def quarantine(ec2: EC2Client, spec: FleetSpec, ids: Sequence[str], until: datetime) -> None:
     """Tag those of these clones that still live."""
-    if living := _own(ec2, spec, ids, "quarantine"):
-        ec2.create_tags(Resources=living, Tags=write_tags({ROLE: Role.QUARANTINED.value}))
+    if living := _own(ec2, spec, ids, "quarantine", _NAMES):
+        tags = {ROLE: Role.QUARANTINED.value, EXPIRES: write_time(until)}
+        ec2.create_tags(Resources=living, Tags=write_tags(tags))
+
+
+@needs("ec2:CreateTags", "ec2:DeleteTags", "ec2:DescribeInstances")
+def release(ec2: EC2Client, spec: FleetSpec, ids: Sequence[str]) -> None:
+    """Tag those of these quarantined servers that still live as clones."""
+    if living := _own(ec2, spec, ids, "release", _NAMES):
+        ec2.create_tags(Resources=living, Tags=write_tags({ROLE: Role.CLONE.value}))
+        ec2.delete_tags(Resources=living, Tags=[{"Key": EXPIRES}])
 
 
 @needs("ec2:TerminateInstances", "ec2:DescribeInstances")
-def terminate(ec2: EC2Client, spec: FleetSpec, ids: Sequence[str]) -> None:
-    """End those of these clones that still live. If one of them is not ours, none is ended."""
-    if living := _own(ec2, spec, ids, "terminate"):
+def terminate(ec2: EC2Client, spec: FleetSpec, ids: Sequence[str], role: Role) -> None:
+    """End those of these servers that still live. If one of them is not ours in this role, none is ended."""
+    if living := _own(ec2, spec, ids, "terminate", {role}):
         ec2.terminate_instances(InstanceIds=living)
 
 
-def _own(ec2: EC2Client, spec: FleetSpec, ids: Sequence[str], verb: str) -> list[str]:
-    """Those that still live; CloudError if one is the master or not tagged as a clone of this fleet."""
+def _own(
+    ec2: EC2Client, spec: FleetSpec, ids: Sequence[str], verb: str, roles: Collection[Role]
+) -> list[str]:
+    """Those that still live; CloudError if one is the master or not tagged as one of these of this fleet."""
     described = list(_describe_all(ec2, ids))
-    strangers = {i["InstanceId"] for i in described if _role_in(i, spec) is None}
+    strangers = {i["InstanceId"] for i in described if _role_in(i, spec) not in roles}
     strangers |= {spec.master} & set(ids)
     if strangers:
+        names = " or ".join(name for role, name in _NAMES.items() if role in roles)
         raise CloudError(
-            f"Clonebot does not {verb} {', '.join(sorted(strangers))}: not tagged as a clone of {spec.name}. "
+            f"Clonebot does not {verb} {', '.join(sorted(strangers))}: not tagged as {names} of {spec.name}. "
             "None of the others was touched."
         )
     return [i["InstanceId"] for i in described if i["State"]["Name"] in _LIVING]
 
 
-def _request(spec: FleetSpec, order: Launch, *, operation: str, action: str) -> RunInstancesRequestTypeDef:
+def request(spec: FleetSpec, order: Launch, *, operation: str, action: str) -> RunInstancesRequestTypeDef:
+    """What a launch asks of AWS."""
     tags = {
         NAME: f"{spec.name} clone",
         FLEET: spec.name,
@@ -130,7 +187,7 @@ def _request(spec: FleetSpec, order: Launch, *, operation: str, action: str) -> 
         OPERATION: operation,
         ACTION: action,
     }
-    return {
+    request: RunInstancesRequestTypeDef = {
         "ImageId": order.image,
         "InstanceType": order.type,  # type: ignore[typeddict-item]  # the stubs list today's types
         "SubnetId": order.subnet,
@@ -143,7 +200,9 @@ def _request(spec: FleetSpec, order: Launch, *, operation: str, action: str) -> 
             {"ResourceType": "instance", "Tags": write_tags(tags)},
             {"ResourceType": "volume", "Tags": write_tags(tags)},
         ],
+        "UserData": as_sent(user_data(spec)),  # type: ignore[typeddict-item]  # boto3 takes bytes as well
     }
+    return request
 
 
 def client_token(action: str) -> str:
@@ -153,7 +212,9 @@ def client_token(action: str) -> str:
     return hashlib.sha256(action.encode()).hexdigest()
 
 
-def _launched_by(ec2: EC2Client, spec: FleetSpec, action: str) -> tuple[str, ...]:
+@needs("ec2:DescribeInstances")
+def find_launched(ec2: EC2Client, spec: FleetSpec, action: str) -> tuple[str, ...]:
+    """The living servers that this action started."""
     filters = where(tag_fleet=[spec.name], tag_action=[action], instance_state_name=_LIVING)
     return tuple(instance["InstanceId"] for instance in _describe(ec2, filters))
 
@@ -193,6 +254,19 @@ def _role_in(instance: InstanceTypeDef, spec: FleetSpec) -> Role | None:
     return _OURS.get(tags.get(ROLE, ""))
 
 
+def _read_sighting(instance: InstanceTypeDef) -> Sighting:
+    tags = read_tags(instance.get("Tags"))
+    return Sighting(
+        id=instance["InstanceId"],
+        tagged=True,
+        role=tags.get(ROLE, ""),
+        state=State(instance["State"]["Name"]),
+        operation=tags.get(OPERATION, ""),
+        action=tags.get(ACTION, ""),
+        expires=read_time(tags.get(EXPIRES, "")),
+    )
+
+
 def _read_server(instance: InstanceTypeDef, role: Role | None) -> Server:
     tags: Mapping[str, str] = read_tags(instance.get("Tags"))
     return Server(
@@ -207,4 +281,25 @@ def _read_server(instance: InstanceTypeDef, role: Role | None) -> Server:
         operation=tags.get(OPERATION, ""),
         action=tags.get(ACTION, ""),
         security_groups=tuple(group["GroupId"] for group in instance.get("SecurityGroups", [])),
+        why_gone=_why_gone(instance),
+        expires=read_time(tags.get(EXPIRES, "")),
+        guarded=_is_guarded(instance),
     )
+
+
+def _is_guarded(instance: InstanceTypeDef) -> bool | None:
+    options = instance.get("MetadataOptions", {})
+    if options.get("HttpEndpoint") == "disabled":
+        return True
+    if "HttpTokens" not in options:
+        return None
+    return options["HttpTokens"] == "required" and options.get("HttpPutResponseHopLimit", 1) == 1
+
+
+def _why_gone(instance: InstanceTypeDef) -> str:
+    """AWS's reason in one line, which says its code itself as a rule."""
+    if State(instance["State"]["Name"]) in _LIVING:
+        return ""
+    reason = instance.get("StateReason", {})
+    code, message = reason.get("Code", ""), " ".join(reason.get("Message", "").split())
+    return message if message.startswith(code) else f"{code}: {message}"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +29,7 @@ _CONFIGS: Mapping[str, str] = {
     "source-ip": "SourceIpConfig",
 }
 _QUERY = "query-string"
+_REMEMBERED_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,43 +51,71 @@ def wanted_routes(spec: FleetSpec) -> RouteWrites:
     )
 
 
-def are_routed(elb: ElasticLoadBalancingv2Client, wanted: RouteWrites) -> bool:
-    """Whether every write reaches the master alone, so that `route` would do nothing."""
-    alone = targets.find_registered(elb, wanted.writes_group) == {wanted.master}
-    listeners = find_listeners(elb, wanted)
-    distinct = wanted.writes_group != wanted.target_group
-    return alone and distinct and bool(listeners) and not any(_lacks(one, wanted) for one in listeners)
+class Paths:
+    """How requests reach target groups. Rules are always read; listeners are remembered for long."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock` gives seconds that only grow."""
+        self._clock = clock
+        self._known: dict[str, tuple[float, tuple[str, ...]]] = {}
+
+    def are_routed(self, elb: ElasticLoadBalancingv2Client, wanted: RouteWrites) -> bool:
+        """Whether every write reaches the master alone, so that `route` would do nothing."""
+        if not (wanted.target_group and wanted.writes_group):
+            return False
+        alone = targets.find_registered(elb, wanted.writes_group) == {wanted.master}
+        listeners = self._listeners(elb, wanted)
+        distinct = wanted.writes_group != wanted.target_group
+        return alone and distinct and bool(listeners) and not any(_lacks(one, wanted) for one in listeners)
+
+    def route(self, elb: ElasticLoadBalancingv2Client, spec: FleetSpec, wanted: RouteWrites) -> None:
+        """Make the master, and it alone, serve the writes' group; then add the missing rules."""
+        self._known.pop(wanted.target_group, None)
+        listeners = self._listeners(elb, wanted)
+        _require_sense(wanted, listeners)
+        planned = [(listener, list(routing.changes(listener.rules, wanted))) for listener in listeners]
+        members = targets.find_registered(elb, wanted.writes_group)
+        if strangers := members - {wanted.master}:
+            raise CloudError(
+                f"The target group for writes ({wanted.writes_group}) holds {', '.join(sorted(strangers))}, "
+                f"but only the master may answer writes. Deregister that, then try again."
+            )
+        if not members:
+            targets.register(elb, wanted.writes_group, [wanted.master])
+        for listener, changes in planned:
+            for change in changes:
+                _make(elb, spec, listener, change)
+
+    def find_listeners(self, elb: ElasticLoadBalancingv2Client, group: str) -> tuple[str, ...]:
+        """The listeners of every load balancer that forwards to this group, asked afresh."""
+        self._known.pop(group, None)
+        return self._arns(elb, group) if group else ()
+
+    def renew_old(self, elb: ElasticLoadBalancingv2Client, group: str) -> None:
+        """Ask again for listeners that have been remembered for long: somebody may have made others."""
+        since, arns = self._known.get(group, (0.0, ()))
+        if arns and self._clock() - since > _REMEMBERED_SECONDS:
+            self.find_listeners(elb, group)
+
+    def _listeners(self, elb: ElasticLoadBalancingv2Client, wanted: RouteWrites) -> tuple[Listener, ...]:
+        """The listeners that forward to the clones' target group."""
+        try:
+            listeners = _read_listeners(elb, self._arns(elb, wanted.target_group))
+        except elb.exceptions.ListenerNotFoundException:
+            self._known.pop(wanted.target_group, None)
+            listeners = _read_listeners(elb, self._arns(elb, wanted.target_group))
+        return tuple(listener for listener in listeners if routing.is_served(listener.rules, wanted))
+
+    def _arns(self, elb: ElasticLoadBalancingv2Client, group: str) -> tuple[str, ...]:
+        _, arns = self._known.get(group, (0.0, ()))
+        if not arns:
+            arns = tuple(_find_arns(elb, group))
+            self._known[group] = (self._clock(), arns)
+        return arns
 
 
-def route(elb: ElasticLoadBalancingv2Client, spec: FleetSpec, wanted: RouteWrites) -> None:
-    """Make the master, and it alone, serve the writes' group; then add the missing rules."""
-    listeners = find_listeners(elb, wanted)
-    _require_sense(wanted, listeners)
-    planned = [(listener, list(routing.changes(listener.rules, wanted))) for listener in listeners]
-    members = targets.find_registered(elb, wanted.writes_group)
-    if strangers := members - {wanted.master}:
-        raise CloudError(
-            f"The target group for writes ({wanted.writes_group}) holds {', '.join(sorted(strangers))}, "
-            f"but only the master may answer writes. Deregister that, then try again."
-        )
-    if not members:
-        targets.register(elb, wanted.writes_group, [wanted.master])
-    for listener, changes in planned:
-        for change in changes:
-            _make(elb, spec, listener, change)
-
-
-@needs(
-    "elasticloadbalancing:DescribeTargetGroups",
-    "elasticloadbalancing:DescribeListeners",
-    "elasticloadbalancing:DescribeRules",
-)
-def find_listeners(elb: ElasticLoadBalancingv2Client, wanted: RouteWrites) -> tuple[Listener, ...]:
-    """The listeners that forward to the clones' target group."""
-    groups = elb.describe_target_groups(TargetGroupArns=[wanted.target_group])["TargetGroups"]
-    balancers = list(dict.fromkeys(arn for group in groups for arn in group.get("LoadBalancerArns", [])))
-    listeners = (Listener(arn, tuple(_read_rules(elb, arn))) for arn in _find_arns(elb, balancers))
-    return tuple(listener for listener in listeners if routing.is_served(listener.rules, wanted))
+def _read_listeners(elb: ElasticLoadBalancingv2Client, arns: Sequence[str]) -> list[Listener]:
+    return [Listener(arn, tuple(_read_rules(elb, arn))) for arn in arns]
 
 
 @needs(
@@ -116,7 +147,8 @@ def _require_sense(wanted: RouteWrites, listeners: Sequence[Listener]) -> None:
     if not listeners:
         raise CloudError(
             f"No listener of a load balancer forwards to {wanted.target_group}. "
-            "Make one that does, or correct `target_group` in the fleet file."
+            "Make one that does, or correct `target_group` in the fleet file; where that names none, "
+            "`adopt` makes one."
         )
 
 
@@ -127,12 +159,17 @@ def _lacks(listener: Listener, wanted: RouteWrites) -> bool:
         return True  # it lacks some that only a person can make; `route` says why
 
 
-def _find_arns(elb: ElasticLoadBalancingv2Client, balancers: Sequence[str]) -> Iterator[str]:
-    for balancer in balancers:
-        for page in elb.get_paginator("describe_listeners").paginate(LoadBalancerArn=balancer):
-            yield from (listener["ListenerArn"] for listener in page.get("Listeners", []))
+@needs("elasticloadbalancing:DescribeTargetGroups", "elasticloadbalancing:DescribeListeners")
+def _find_arns(elb: ElasticLoadBalancingv2Client, target_group: str) -> Iterator[str]:
+    groups = elb.describe_target_groups(TargetGroupArns=[target_group])["TargetGroups"]
+    for balancer in dict.fromkeys(arn for group in groups for arn in group.get("LoadBalancerArns", [])):
+        # A group may remember for a moment a load balancer that was removed.
+        with suppress(elb.exceptions.LoadBalancerNotFoundException):
+            for page in elb.get_paginator("describe_listeners").paginate(LoadBalancerArn=balancer):
+                yield from (listener["ListenerArn"] for listener in page.get("Listeners", []))
 
 
+@needs("elasticloadbalancing:DescribeRules")
 def _read_rules(elb: ElasticLoadBalancingv2Client, listener: str) -> Iterator[Rule]:
     for page in elb.get_paginator("describe_rules").paginate(ListenerArn=listener):
         yield from map(_read_rule, page.get("Rules", []))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import boto3
 from botocore.config import Config
@@ -22,6 +22,7 @@ from bot.domain.errors import CloudUnreachable
 if TYPE_CHECKING:  # the stubs are not there when the bot runs
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client
+    from mypy_boto3_sts import STSClient
 
 PATIENCE = 75.0
 """Seconds after which no further retry is begun; the last wait and request still fit into two minutes."""
@@ -47,9 +48,10 @@ _ERRAND: ContextVar[_Errand | None] = ContextVar("errand", default=None)
 
 
 @contextmanager
-def asking(action: str = "") -> Iterator[None]:
+def asking(action: str = "", *, patience: float | None = None) -> Iterator[None]:
     """Ask AWS on behalf of this action, with bounded patience; what AWS refuses becomes a CloudError."""
-    before = _ERRAND.set(_Errand(action, time.monotonic() + PATIENCE))
+    deadline = time.monotonic() + (PATIENCE if patience is None else patience)
+    before = _ERRAND.set(_Errand(action, deadline))
     try:
         yield
     except (BotoCoreError, ClientError) as error:
@@ -58,6 +60,20 @@ def asking(action: str = "") -> Iterator[None]:
         raise CloudUnreachable("AWS's answer arrived damaged. `status` shows what really is.") from error
     finally:
         _ERRAND.reset(before)
+
+
+class KeyService(Protocol):
+    """KMS, as far as it is asked."""
+
+    def describe_key(self, **which: str) -> Mapping[str, Any]:
+        """What kind of key `KeyId` is, and in which state."""
+
+
+class QuotaService(Protocol):
+    """Service Quotas, as far as it is asked."""
+
+    def get_service_quota(self, **which: str) -> Mapping[str, Any]:
+        """The quota `QuotaCode` of `ServiceCode`, as this account has it."""
 
 
 class Clients:
@@ -69,6 +85,12 @@ class Clients:
         self._lock = threading.Lock()
         self._made: dict[tuple[str, str], Any] = {}
 
+    @property
+    def region(self) -> str:
+        """The one that the environment names; empty if it names none."""
+        with asking():
+            return self._session.region_name or ""
+
     def ec2(self, region: str) -> EC2Client:
         """EC2 in this region."""
         client: EC2Client = self._client("ec2", region)
@@ -77,6 +99,21 @@ class Clients:
     def elb(self, region: str) -> ElasticLoadBalancingv2Client:
         """The load balancers of this region."""
         client: ElasticLoadBalancingv2Client = self._client("elbv2", region)
+        return client
+
+    def sts(self, region: str) -> STSClient:
+        """Who we are."""
+        client: STSClient = self._client("sts", region)
+        return client
+
+    def kms(self, region: str) -> KeyService:
+        """The keys of this region."""
+        client: KeyService = self._client("kms", region)
+        return client
+
+    def quotas(self, region: str) -> QuotaService:
+        """How much of what this account may have."""
+        client: QuotaService = self._client("service-quotas", region)
         return client
 
     def _client(self, service: str, region: str) -> Any:

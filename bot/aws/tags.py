@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:  # the stubs are not there when the bot runs
@@ -14,6 +16,11 @@ OPERATION = "clonebot:operation"
 ACTION = "clonebot:action"
 MASTER = "clonebot:master"
 STATE = "clonebot:state"
+BEFORE = "clonebot:before"
+CONTENT = "clonebot:content"
+DOCTOR = "clonebot:doctor"
+PINNED = "clonebot:pinned"
+EXPIRES = "clonebot:expires"
 NAME = "Name"
 
 BATCH = 100
@@ -30,6 +37,19 @@ def read_tags(tags: Sequence[TagTypeDef] | None) -> dict[str, str]:
 def write_tags(tags: Mapping[str, str]) -> list[TagTypeDef]:
     """The other way round."""
     return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def write_time(time: datetime) -> str:
+    """A moment as a tag's value."""
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def read_time(value: str) -> datetime | None:
+    """The other way round; None for what is no moment."""
+    with suppress(ValueError):
+        time = datetime.fromisoformat(value)
+        return time if time.tzinfo else time.replace(tzinfo=UTC)
+    return None
 
 
 def where(**names: Sequence[str]) -> list[FilterTypeDef]:

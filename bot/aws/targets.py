@@ -28,7 +28,7 @@ _STRONGEST = (Service.HEALTHY, Service.STARTING, Service.DRAINING, Service.UNHEA
 
 @needs("elasticloadbalancing:DescribeTargetHealth")
 def find_services(elb: ElasticLoadBalancingv2Client, group: str) -> dict[str, Service]:
-    """Every server that is or was just registered, and whether it gets requests."""
+    """Every server that is or was just registered, and whether it gets requests; none without a group."""
     services: dict[str, Service] = {}
     for target in _describe(elb, group):
         server, service = target["Target"]["Id"], _read_service(target)
@@ -58,6 +58,8 @@ def deregister(elb: ElasticLoadBalancingv2Client, group: str, servers: Sequence[
 
 
 def _describe(elb: ElasticLoadBalancingv2Client, group: str) -> list[TargetHealthDescriptionTypeDef]:
+    if not group:
+        return []
     return elb.describe_target_health(TargetGroupArn=group).get("TargetHealthDescriptions", [])
 
 

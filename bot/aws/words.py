@@ -28,6 +28,7 @@ from bot.domain.errors import (
 
 LONGEST = 240
 _SERVER_FAULT = 500
+_LOAD_BALANCING = "elasticloadbalancing"
 
 NO_CAPACITY = frozenset(
     {
@@ -89,15 +90,33 @@ _NO_CREDENTIALS = (
 )
 _SENTENCES: Mapping[type[CloudError], str] = {
     NoCapacity: "AWS has no such server to give there just now ({said}). "
-    "Try again later, or with another `instance_type` or subnet.",
+    "Try again later, or name more `subnets` or `instance_types` in the fleet file.",
     Throttled: "AWS asks us to slow down ({said}). Try again in some minutes.",
-    QuotaReached: "A limit of the AWS account is reached ({said}). Ask for fewer, or ask AWS to raise it.",
+    QuotaReached: "A quota of the AWS account is reached: {quota} ({said}). No other subnet would help. "
+    "Ask for fewer, end what you do not need, or ask AWS for more: {where}.",
     CloudDenied: "Our AWS credentials may not do this: {operation} ({said}). "
     "Let an administrator allow it, then try again.",
     NotThereYet: "AWS does not know yet what it has just made ({said}). Try again in a minute.",
     CloudUnreachable: "AWS has trouble of its own ({said}). Try again in some minutes.",
     CloudError: "AWS refused {operation} ({said}).",
 }
+
+_QUOTAS: Mapping[str, tuple[str, str]] = {
+    "InstanceLimitExceeded": ("how many servers may run", "ec2"),
+    "MaxIOPSLimitExceeded": ("how many IOPS disks may have", "ebs"),
+    "NetworkInterfaceLimitExceeded": ("how many network interfaces there may be", "vpc"),
+    "PendingSnapshotLimitExceeded": ("how many snapshots may be made at once", "ebs"),
+    "ResourceLimitExceeded": ("how many AMIs there may be", "ec2"),
+    "SnapshotLimitExceeded": ("how many snapshots there may be", "ebs"),
+    "TooManyRegistrationsForTargetId": ("how often one target may be registered", _LOAD_BALANCING),
+    "TooManyRules": ("how many listener rules there may be", _LOAD_BALANCING),
+    "TooManyTargets": ("how many targets there may be", _LOAD_BALANCING),
+    "VcpuLimitExceeded": ("how many vCPUs servers of this kind may have", "ec2"),
+    "VolumeLimitExceeded": ("how much disk there may be", "ebs"),
+}
+"""What each limits, and the service under which AWS's console lists it."""
+_UNNAMED_QUOTA = ("a limit that it names", "ec2")
+_CONSOLE = "https://console.aws.amazon.com/servicequotas/home/services/{}/quotas"
 
 
 def code_of(error: ClientError) -> str:
@@ -124,9 +143,13 @@ def _refusal(error: ClientError) -> CloudError:
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     kind = _kind(code, status)
     message = str(error.response.get("Error", {}).get("Message", ""))
-    said = _one_line(f"{code}: {message}" if message else code)
+    # Where AWS lacks servers its words differ with every place, and say no more.
+    told = message and not (kind is NoCapacity and code.startswith("Insufficient"))
+    said = _one_line(f"{code}: {message}" if told else code)
     hint = _HINT if kind is CloudError and code.endswith(_WRONG_ID) else ""
-    return kind(_SENTENCES[kind].format(said=said, operation=error.operation_name) + hint)
+    quota, service = _QUOTAS.get(code, _UNNAMED_QUOTA)
+    values = {"quota": quota, "where": _CONSOLE.format(service)}
+    return kind(_SENTENCES[kind].format(said=said, operation=error.operation_name, **values) + hint)
 
 
 def _kind(code: str, status: int) -> type[CloudError]:
@@ -139,7 +162,7 @@ def _kind(code: str, status: int) -> type[CloudError]:
     for codes, kind in named:
         if code in codes:
             return kind
-    if code.endswith("LimitExceeded") or code.startswith("TooMany"):
+    if code.endswith(("LimitExceeded", "QuotaExceeded")) or code.startswith("TooMany"):
         return QuotaReached
     return CloudUnreachable if status >= _SERVER_FAULT else CloudError
 

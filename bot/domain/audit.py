@@ -35,6 +35,14 @@ class Kind(StrEnum):
     """A digest is due, or digests begin."""
     UNPOSTED = "unposted"
     """Chat did not take a digest."""
+    EXAMINED = "examined"
+    """The doctor looked at a master."""
+    PROVED = "proved"
+    """Servers were judged, and this is what is known of each one's last proof."""
+    WAIVED = "waived"
+    """Something that the doctor found is accepted until a date."""
+    RECONCILED = "reconciled"
+    """What AWS says was compared with the log, and this is what is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

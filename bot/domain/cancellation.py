@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from bot.domain.capacity import counted
-from bot.domain.fleet import Fleet, Service
+from bot.domain.fleet import Fleet, ImageState, Service
+from bot.domain.images import condition
 from bot.domain.operation import Operation, Progress
 from bot.domain.plan import Lane
 from bot.domain.tally import Tally
@@ -46,6 +47,9 @@ def _undone(tally: Tally, serving: list[str]) -> Iterator[str]:
 def _stays(operation: Operation, tally: Tally, fleet: Fleet, serving: list[str]) -> Iterator[str]:
     if new := _new(operation, fleet, serving):
         yield f"Stays, because it serves: {', '.join(new)}."
+    for server in serving:
+        if server in tally.failed:
+            yield f"Goes on serving, although {server} failed: {tally.failed[server].rstrip('.')}."
     idle = [clone.id for clone in counted(fleet) if clone.id not in serving and _touched(clone.id, tally)]
     for server in idle:
         why = tally.kept.get(server, "")
@@ -54,8 +58,8 @@ def _stays(operation: Operation, tally: Tally, fleet: Fleet, serving: list[str])
         yield f"Out of service and quarantined for a look: {', '.join(apart)}."
     for image in fleet.images:
         if operation.id == image.operation:
-            state = "is ready" if image.available else "is still being made by AWS"
-            yield f"Stays: the image {image.id}, which {state}."
+            unused = "" if image.state is ImageState.GOOD else ", so no clone starts from it"
+            yield f"Stays: the image {image.id}, which {condition(image)}{unused}."
     if _begun(operation, "route_writes"):
         yield "Stays: writes go to the master only."
 

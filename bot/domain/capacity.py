@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from bot.domain.fleet import Fleet, Image, Server, Service, State
+from bot.domain.fleet import Fleet, Image, ImageState, Server, Service, State
 
 GOING = frozenset({State.SHUTTING_DOWN, State.TERMINATED})
 """Servers in these states are as good as gone."""
@@ -20,9 +20,14 @@ def idle(fleet: Fleet) -> tuple[Server, ...]:
 
 
 def usable_image(fleet: Fleet) -> Image | None:
-    """The newest available image of the present master."""
+    """The image that new clones start from: the newest of the present master that is good."""
+    return next((image for image in launchable(fleet) if image.state is ImageState.GOOD), None)
+
+
+def launchable(fleet: Fleet) -> tuple[Image, ...]:
+    """The images of the present master that AWS has made, the newest first, be they good or not."""
     mine = (image for image in fleet.images if image.master in {"", fleet.master.id})
-    return next((image for image in mine if image.available), None)
+    return tuple(image for image in mine if image.available)
 
 
 def spread(count: int, subnets: Sequence[str], clones: Sequence[Server]) -> Mapping[str, int]:

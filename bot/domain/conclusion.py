@@ -1,11 +1,13 @@
 """What an operation came to, judged by what is true now; not by what was tried."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from bot.domain.capacity import counted, idle, usable_image
+from bot.domain import proved
+from bot.domain.capacity import counted, idle
 from bot.domain.fleet import Fleet, Server, Service
+from bot.domain.images import unusable
 from bot.domain.operation import Stage
-from bot.domain.plan import Lane, Plan
+from bot.domain.plan import Plan
 from bot.domain.tally import Tally
 from bot.domain.words import plural
 
@@ -15,33 +17,24 @@ _LEFT_ALONE = frozenset({Service.OUT, Service.DRAINING})
 
 def conclude(plan: Plan, tally: Tally, fleet: Fleet) -> tuple[Stage, str]:
     """The stage an operation ends in, and the sentences that say so."""
-    if plan.lane is Lane.IMAGE:
-        stage, sentences = _baked(plan, tally, fleet)
+    if special := proved.judge(plan, tally, fleet):
+        stage, sentences = special
     else:
         stage, sentences = (_grown if plan.after > plan.before else _shrunk)(plan, tally, fleet)
     return stage, " ".join(sentences)
 
 
-def _baked(plan: Plan, tally: Tally, fleet: Fleet) -> tuple[Stage, list[str]]:
-    if not any(image.id == tally.image and image.available for image in fleet.images):
-        why = tally.stopped.rstrip(".") or f"{tally.image} is gone"
-        return Stage.FAILED, [f"{plan.fleet}: no new image, because {why}.", _again(plan)]
-    newest = usable_image(fleet)
-    used = "it" if newest is None or newest.id == tally.image else f"{newest.id}, which is newer"
-    says = f"{plan.fleet}: image {tally.image} is ready; new clones start from {used}."
-    return Stage.DONE, [says, *tally.warnings]
-
-
 def _grown(plan: Plan, tally: Tally, fleet: Fleet) -> tuple[Stage, list[str]]:
     serving = {clone.id for clone in counted(fleet) if clone.service is Service.HEALTHY}
     says = f"{plan.fleet}: {len(serving)} of {plan.after} clones serve"
-    beside = [*_set_aside(tally, fleet), *tally.warnings]
+    beside = [*_elsewhere(tally), *set_aside(tally, fleet), *unusable(fleet, tally.image), *tally.warnings]
     if len(serving) >= plan.after:
         return Stage.DONE, [f"{says}.", *beside]
     stage = Stage.PARTLY_DONE if serving.intersection(tally.launched) else Stage.FAILED
     idling = {clone.id: f"it is {clone.service}" for clone in idle(fleet)}
-    why = _why({**idling, **tally.failed}, tally.stopped)
-    return stage, [f"{says}, because {why}.", *beside, _again(plan)]
+    lacking = tally.short if tally.missing else {}
+    because = why({**idling, **lacking, **tally.failed}, tally.stopped)
+    return stage, [f"{says}, because {because}.", *beside, again(plan)]
 
 
 def _shrunk(plan: Plan, tally: Tally, fleet: Fleet) -> tuple[Stage, list[str]]:
@@ -50,22 +43,29 @@ def _shrunk(plan: Plan, tally: Tally, fleet: Fleet) -> tuple[Stage, list[str]]:
     if left <= plan.after:
         return Stage.DONE, [f"{says}.", *tally.warnings]
     stage = Stage.PARTLY_DONE if left < plan.before else Stage.FAILED
-    why = _why({**tally.failed, **tally.kept}, tally.stopped)
-    says = f"{says} instead of {plan.after}, because {why}."
+    because = why({**tally.failed, **tally.kept}, tally.stopped)
+    says = f"{says} instead of {plan.after}, because {because}."
     return stage, [says, *_taken_out(fleet), *tally.warnings, *_rescue(plan, tally)]
 
 
-def _why(reasons: dict[str, str], stopped: str) -> str:
+def why(reasons: Mapping[str, str], stopped: str) -> str:
+    """What did not work, and why: each reason once, after all that it is true of."""
     names: dict[str, list[str]] = {}
     for name, reason in reasons.items():
-        names.setdefault(reason.rstrip("."), []).append(name)
+        names.setdefault(reason.removeprefix(f"{name}: ").rstrip("."), []).append(name)
     listed = [f"{', '.join(who)}: {reason}" for reason, who in names.items()]
     if stopped and not any(stopped.rstrip(".").endswith(reason) for reason in names):
         listed.append(stopped.rstrip("."))
     return "; ".join(listed) or "the fleet changed meanwhile"
 
 
-def _set_aside(tally: Tally, fleet: Fleet) -> Iterator[str]:
+def _elsewhere(tally: Tally) -> Iterator[str]:
+    if tally.elsewhere:
+        places = ", ".join(tally.short)
+        yield f"AWS had too few of {places}; started in their place: {', '.join(tally.elsewhere)}."
+
+
+def set_aside(tally: Tally, fleet: Fleet) -> Iterator[str]:
     """Where the servers are now that did not make it: they cost money, and somebody should look."""
     apart = [server for server in fleet.quarantined if server.id in tally.failed]
     untagged = [clone for clone in counted(fleet) if clone.id in tally.failed]
@@ -93,8 +93,9 @@ def _rescue(plan: Plan, tally: Tally) -> Iterator[str]:
     if tally.kept and not tally.stopped:
         yield f"Rescue the files, or type `/clone {plan.command} --discard` to lose them."
     else:
-        yield _again(plan)
+        yield again(plan)
 
 
-def _again(plan: Plan) -> str:
+def again(plan: Plan) -> str:
+    """What to type to try again."""
     return f"Type `/clone {plan.command}` to try again."

@@ -5,11 +5,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from bot.domain.audit import Entry, Kind
-from bot.domain.capacity import counted, idle, usable_image
+from bot.domain.capacity import counted, idle, launchable, usable_image
+from bot.domain.doctor.diagnosis import Diagnosis
+from bot.domain.doctor.reminder import blocked, is_unexamined
 from bot.domain.fleet import Fleet, Service
+from bot.domain.front import not_behind
 from bot.domain.moment import span
 from bot.domain.operation import Operation, Progress, Stage
 from bot.domain.plan import Lane
+from bot.domain.proof_log import LastProof
+from bot.domain.quarantine import kept
 from bot.domain.words import plural
 
 DEEDS = frozenset({Kind.FINISHED, Kind.DENIED})
@@ -43,6 +48,12 @@ class Past:
     """When each clone was last given the master's content, as far as the log knows."""
     troubles: tuple[str, ...] = ()
     """Digests that could not be posted, one sentence each."""
+    differences: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What is known to differ between AWS and the records, by fleet, one sentence each."""
+    examined: Mapping[str, Diagnosis] = field(default_factory=dict)
+    """What the doctor last found that blocks, by fleet."""
+    proved: Mapping[str, LastProof] = field(default_factory=dict)
+    """When each server was judged last, and what came of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,18 +103,26 @@ def _news(digest: Digest) -> Iterator[str]:
         known = span(digest.at - each.since)
         yield f"Could not read {each.fleet} since {each.since:%Y-%m-%d %H:%M} UTC ({known}): {each.why}"
     for fleet in digest.fleets:
-        yield from _ailing(fleet)
+        yield from _ailing(fleet, digest.at)
+        yield from filter(None, [blocked(fleet, digest.past.examined.get(fleet.name), digest.at)])
+    for found in digest.past.differences.values():
+        yield from found
     yield from _open(digest)
     yield from _done(digest)
     yield from digest.past.troubles
 
 
 def _line(fleet: Fleet, digest: Digest) -> str:
-    image = usable_image(fleet)
-    baked = f"image {span(digest.at - image.created)} old" if image else "no image yet"
-    return (
-        f"*{fleet.name}*: {', '.join((_against_wanted(fleet, digest), baked, *_content_age(fleet, digest)))}"
-    )
+    parts = (_against_wanted(fleet, digest), _image_age(fleet, digest), *_content_age(fleet, digest))
+    return f"*{fleet.name}*: {', '.join(parts)}"
+
+
+def _image_age(fleet: Fleet, digest: Digest) -> str:
+    if image := usable_image(fleet):
+        return f"image {span(digest.at - image.created)} old"
+    if is_unexamined(fleet, digest.past.examined.get(fleet.name)):
+        return f"no image yet, and its master not examined (`/clone doctor {fleet.name}`)"
+    return "no good image" if launchable(fleet) else "no image yet"
 
 
 def _content_age(fleet: Fleet, digest: Digest) -> Iterator[str]:
@@ -125,13 +144,16 @@ def _against_wanted(fleet: Fleet, digest: Digest) -> str:
     return f"{serving} of {plural(wanted, 'clone')} serving" if wanted else "no clones"
 
 
-def _ailing(fleet: Fleet) -> Iterator[str]:
-    if fleet.master.service is not Service.HEALTHY:
+def _ailing(fleet: Fleet, at: datetime) -> Iterator[str]:
+    if not fleet.behind_balancer:
+        yield not_behind(fleet)
+    elif fleet.master.service is not Service.HEALTHY:
         yield f"The master of {fleet.name} does not serve: `{fleet.master.id}` is {fleet.master.service}"
     for clone in idle(fleet):
         yield f"Clone `{clone.id}` of {fleet.name} is {clone.service} ({clone.state})"
     for server in fleet.quarantined:
-        yield f"Quarantined in {fleet.name}: `{server.id}`, {server.service} ({server.state})"
+        how = f"{server.service} ({server.state}); {kept(server, fleet.name, at)}"
+        yield f"Quarantined in {fleet.name}: `{server.id}`, {how}"
 
 
 def _open(digest: Digest) -> Iterator[str]:
@@ -166,14 +188,14 @@ def _lateness(digest: Digest) -> Iterator[str]:
 
 def _since(digest: Digest) -> str:
     if digest.past.since is None:
-        return f" in the last {span(NO_DIGEST)}"
+        return f" in the last {plural(NO_DIGEST // timedelta(hours=1), 'hour')}"
     return f" since {digest.past.since:%Y-%m-%d %H:%M} UTC"
 
 
 def _healthy(fleet: Fleet, digest: Digest) -> bool:
     wanted = wanted_clones(fleet.name, digest.operations)
     enough = wanted in {None, len(_serving(fleet))}
-    return enough and not any(_ailing(fleet))
+    return enough and not any(_ailing(fleet, digest.at)) and not digest.past.differences.get(fleet.name)
 
 
 def _serving(fleet: Fleet) -> Sequence[object]:

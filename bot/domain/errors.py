@@ -6,8 +6,10 @@ BotError                    its text says what is wrong and what to type next
 ├── Conflict                somebody decided before, or the world moved on
 ├── Cancelled               somebody cancelled the operation while it waited for something
 ├── ConfigError             the fleet file or the environment is wrong
+├── AddressTaken            the address to serve at cannot be used just now
 ├── RecordsError            the audit log cannot be written or read
-├── ChatError               Slack did not answer, or refused
+├── ChatError               Slack refused
+│   └── ChatUnavailable     Slack did not answer, or asks us to slow down: later it may take it
 ├── CloudError              AWS refused, in our words
 │   ├── NoCapacity          AWS has no such server to give just now
 │   ├── Throttled           too many requests
@@ -47,12 +49,20 @@ class ConfigError(BotError):
     """The fleet file or the environment is wrong."""
 
 
+class AddressTaken(BotError):
+    """Somebody else listens there, or this machine does not have the address (yet)."""
+
+
 class RecordsError(BotError):
     """The audit log cannot be written or read."""
 
 
 class ChatError(BotError):
-    """Slack did not answer, or refused."""
+    """Slack refused."""
+
+
+class ChatUnavailable(ChatError):
+    """Slack does not take it just now; later it may."""
 
 
 class CloudError(BotError):

@@ -25,3 +25,5 @@ class Person:
     guest: bool = False
     groups: frozenset[str] = frozenset()
     """User group ids, of those that the policy names."""
+    unasked: bool = False
+    """Slack could not be asked, so that `groups` are none."""

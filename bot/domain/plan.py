@@ -8,7 +8,20 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
-from bot.domain.fleet import Content, Recipe
+from bot.domain.adoption import (
+    Claim,
+    Disclaim,
+    MakeBalancer,
+    MakeGroups,
+    Protect,
+    ReleaseMaster,
+    RemoveFront,
+    ServeMaster,
+)
+from bot.domain.fleet import Content, Recipe, Writes
+from bot.domain.imaging import EndCanary, Judge, Pin, RemoveImages
+from bot.domain.quarantine import ProveAgain, Readmit, Remove, SetAside
+from bot.domain.quiesce import Quiesce, Way
 
 
 class Lane(StrEnum):
@@ -16,11 +29,16 @@ class Lane(StrEnum):
 
     CAPACITY = "capacity"
     IMAGE = "image"
+    FRONT = "front"
+    """What stands in front of the master."""
 
     @property
     def queue(self) -> str:
-        """Lanes with the same queue also wait for each other: a launch needs to know the newest image."""
-        return {Lane.IMAGE: str(Lane.CAPACITY)}.get(self, str(self))
+        """Lanes with the same queue also wait for each other.
+
+        A launch needs to know the newest image, and which target groups there are.
+        """
+        return str(Lane.CAPACITY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,13 +59,16 @@ class RouteWrites:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bake:
-    """Make a clone image of the running master, without a reboot."""
+    """Make a clone image of the running master: without a reboot, with one, or quiesced by its commands."""
 
     kind: Literal["bake"] = "bake"
     master: str
+    way: Way = Way.RUNNING
+    quiesce: Quiesce | None = None
 
     def __str__(self) -> str:
-        return f"bake a clone image from {self.master} (no reboot)"
+        how = {Way.RUNNING: "no reboot", Way.REBOOTED: "it reboots"}.get(self.way, "no reboot, quiesced")
+        return f"bake a clone image from {self.master} ({how})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +82,49 @@ class Launch:
     security_groups: tuple[str, ...]
     count: int
 
+    @property
+    def place(self) -> str:
+        """What AWS may have too few of: "t3.small in subnet-a"."""
+        return f"{self.type} in {self.subnet}"
+
     def __str__(self) -> str:
-        return f"launch {self.count} × {self.type} in {self.subnet} from {self.image or 'the new image'}"
+        return f"launch {self.count} × {self.place} from {self.image or 'the new image'}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaunchElsewhere:
+    """Start what the launches before lack, at most `count`, for want of capacity where they asked.
+
+    The first of `types` is the one that they asked for. Each type is tried in every subnet before the next.
+    """
+
+    kind: Literal["launch_elsewhere"] = "launch_elsewhere"
+    image: str
+    types: tuple[str, ...]
+    subnets: tuple[str, ...]
+    security_groups: tuple[str, ...]
+    count: int
+
+    @property
+    def orders(self) -> tuple[Launch, ...]:
+        """Every place where servers may be started, in order."""
+        return tuple(
+            Launch(
+                image=self.image,
+                type=kind,
+                subnet=subnet,
+                security_groups=self.security_groups,
+                count=self.count,
+            )
+            for kind in self.types
+            for subnet in self.subnets
+        )
+
+    def __str__(self) -> str:
+        subnets, others = ", ".join(self.subnets), " or ".join(self.types[1:])
+        ways = [f"in another of {subnets}"] if len(self.subnets) > 1 else []
+        ways += [f"as {others}"] if others else []
+        return f"only if AWS has too few: launch the missing ones {', else '.join(ways)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,16 +139,30 @@ class Boot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepare:
-    """Apply the recipe to each new clone."""
+    """Apply the recipe to each new clone, and let it pass on to the master what `relay` says."""
 
     kind: Literal["prepare"] = "prepare"
     recipe: Recipe
+    relay: Writes | None = None
 
     def __str__(self) -> str:
-        services = f"stop and mask {', '.join(self.recipe.services)}; " if self.recipe.services else ""
-        files = ", ".join(sorted({rewrite.file for rewrite in self.recipe.rewrite}))
-        settings = f"rewrite {files}; " if files else ""
-        return f"prepare each: {services}{settings}renew its identity"
+        recipe = self.recipe
+        files = sorted({*(each.file for each in recipe.rewrite), *(each.file for each in recipe.template)})
+        swept = (*recipe.remove, *recipe.truncate, *recipe.clean, *recipe.spools)
+        steps = [
+            f"{verb} {', '.join(names)}; "
+            for verb, names in (
+                ("take off", recipe.jobs),
+                ("stop and mask", recipe.services),
+                ("sweep", swept),
+                ("let forget the master", recipe.agents),
+                ("rewrite", files),
+            )
+            if names
+        ]
+        which = ", ".join((*self.relay.methods, *self.relay.prefixes)) if self.relay else ""
+        writes = f"; let its web server pass writes ({which}) on to the master" if self.relay else ""
+        return f"prepare each: {''.join(steps)}renew its identity{writes}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,13 +172,16 @@ class Sync:
     kind: Literal["sync"] = "sync"
     master: str
     content: Content
+    version: str = ""
+    """Of the content that the image holds from which the new clones start, where it is baked already."""
     everyone: bool = False
 
     def __str__(self) -> str:
         paths = ", ".join(self.content.paths)
         if self.everyone:
             return f"bring every clone up to date with {paths}"
-        return f"copy {paths} from the master to each"
+        unless = ", unless nothing of it changed since the image" if self.version else ""
+        return f"copy {paths} from the master to each{unless}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +189,8 @@ class Prove:
     """Check that each new clone is harmless and equals the master."""
 
     kind: Literal["prove"] = "prove"
+    serve: bool = True
+    """They are to serve, so that it counts also what lies outside of them."""
 
     def __str__(self) -> str:
         return "prove each: health page, content, identity, database off, settings"
@@ -168,14 +249,31 @@ Action = Annotated[
     RouteWrites
     | Bake
     | Launch
+    | LaunchElsewhere
     | Boot
     | Prepare
     | Sync
     | Prove
+    | Judge
+    | EndCanary
+    | Pin
+    | RemoveImages
     | PutInService
     | CheckStrays
     | TakeOut
-    | Terminate,
+    | Terminate
+    | Claim
+    | MakeGroups
+    | MakeBalancer
+    | ServeMaster
+    | Protect
+    | ReleaseMaster
+    | RemoveFront
+    | Disclaim
+    | Remove
+    | ProveAgain
+    | SetAside
+    | Readmit,
     Field(discriminator="kind"),
 ]
 
@@ -206,6 +304,11 @@ class Plan:
     """What the approver should know."""
     reason: str = ""
     """Why, in the requester's words."""
+
+    @property
+    def reboots(self) -> bool:
+        """The master is down for a while."""
+        return any(isinstance(each, Bake) and each.way is Way.REBOOTED for each in self.actions)
 
     @property
     def hash(self) -> str:

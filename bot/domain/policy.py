@@ -7,9 +7,15 @@ from typing import Annotated
 from annotated_types import Ge
 
 from bot.domain.errors import NotAllowed
+from bot.domain.imaging import RemoveImages
 from bot.domain.operation import Operation
 from bot.domain.people import Person, Power
-from bot.domain.plan import Plan
+from bot.domain.plan import Lane, Plan
+
+_UNASKED = (
+    " Slack cannot be asked just now who is in a group, so only people count whom the fleet file names "
+    "one by one."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +65,10 @@ def require(person: Person, power: Power, policy: Policy, what: str) -> None:
     """Raise NotAllowed, with the rule and who may, unless the person holds this role."""
     if power in powers_of(person, policy):
         return
-    raise NotAllowed(f"`{what}` needs the role *{power}*, which you do not have. {who_may(power, policy)}")
+    raise NotAllowed(
+        f"`{what}` needs the role *{power}*, which you do not have. {who_may(power, policy)}"
+        + (_UNASKED if person.unasked else "")
+    )
 
 
 def who_may(power: Power, policy: Policy) -> str:
@@ -72,9 +81,22 @@ def who_may(power: Power, policy: Policy) -> str:
 
 
 def approvals_needed(plan: Plan, policy: Policy) -> int:
-    """How many approvals the plan needs."""
+    """How many approvals the plan needs.
+
+    What changes the way of every visitor's request, as `adopt` and `disown` do, what reboots the master, and
+    what destroys what cannot be made again, as `clean-up` does, always need one.
+    """
+    removes = any(isinstance(action, RemoveImages) for action in plan.actions)
+    if plan.lane is Lane.FRONT or plan.reboots or removes:
+        return 1
     grows = plan.after > plan.before
     return int(grows and plan.after > policy.approval.scale_out_above)
+
+
+def require_approvers(policy: Policy, what: str) -> None:
+    """Raise NotAllowed where nobody could ever approve."""
+    if not any(policy.roles.get(power) for power in (Power.APPROVER, Power.ADMIN)):
+        raise NotAllowed(f"`{what}` needs an approval. {who_may(Power.APPROVER, policy)}")
 
 
 def require_may_decide(person: Person, operation: Operation, policy: Policy) -> None:

@@ -1,9 +1,13 @@
 """The proof: what must be true of a clone before it may serve. Judges facts; collects none."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import chain
 
 from bot.domain.fleet import Recipe
+from bot.domain.habits import Habits, judge
+from bot.domain.machine import Machine
+from bot.domain.relay import Relay
 
 CONTENT = "content"
 
@@ -19,12 +23,24 @@ class Facts:
     """Of the recipe's services, those that run."""
     masked: frozenset[str]
     """Of the recipe's services, those that cannot start."""
+    jobs: frozenset[str] = frozenset()
+    """Of the recipe's jobs, those that are there."""
     settings: frozenset[str]
     """Files of the recipe that hold each `replace` and no `find`."""
     content: str
     """Fingerprint of the content's manifest; empty if it could not be taken."""
     health: int
     """HTTP status of the health page; 0 if it did not answer."""
+    later: frozenset[str] = frozenset()
+    """Files of the content that its fingerprint leaves out, as they were written too late to be counted."""
+    relays: bool = False
+    """Its web server has a relay's rules."""
+    astray: tuple[str, ...] = ()
+    """Writes that its web server should pass on to the master, and does not: "POST to shop.example"."""
+    machine: Machine = field(default=Machine(), compare=False)
+    """Never twice the same."""
+    habits: Habits = field(default_factory=Habits)
+    """What it still has of that which the recipe takes away."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,9 +75,11 @@ class Proof:
         return "; ".join(f"{check.name}: {check.why}" for check in self.checks if not check.ok)
 
 
-def prove(server: str, clone: Facts, master: Facts, recipe: Recipe) -> Proof:
+def prove(server: str, clone: Facts, master: Facts, recipe: Recipe, *, relay: Relay | None = None) -> Proof:
     """Judge one clone against its master."""
-    return Proof(server=server, checks=tuple(_checks(clone, master, recipe)))
+    habits = (Check(name=name, ok=ok, why=why) for name, ok, why in judge(clone.habits, recipe))
+    checks = chain(_checks(clone, master, recipe), habits, _writes(clone, master) if relay else ())
+    return Proof(server=server, checks=tuple(checks))
 
 
 def _checks(clone: Facts, master: Facts, recipe: Recipe) -> Iterable[Check]:
@@ -72,7 +90,7 @@ def _checks(clone: Facts, master: Facts, recipe: Recipe) -> Iterable[Check]:
     )
     yield Check(
         name=CONTENT,
-        ok=bool(clone.content) and clone.content == master.content,
+        ok=bool(clone.content) and clone.content == master.content and clone.later <= master.later,
         why="it differs from the master's",
     )
     shared = clone.host_keys & master.host_keys
@@ -86,8 +104,25 @@ def _checks(clone: Facts, master: Facts, recipe: Recipe) -> Iterable[Check]:
     for service in recipe.services:
         yield Check(name=service, ok=service not in clone.running, why="it runs on the clone")
         yield Check(name=f"{service} masked", ok=service in clone.masked, why="it could start again")
+    for job in recipe.jobs:
+        yield Check(name=job, ok=job not in clone.jobs, why="it would run on the clone")
     for file in sorted({rewrite.file for rewrite in recipe.rewrite}):
         yield Check(name=file, ok=file in clone.settings, why="it does not hold the clone's settings")
+
+
+def _writes(clone: Facts, master: Facts) -> Iterable[Check]:
+    yield Check(
+        name="writes",
+        ok=clone.relays and not clone.astray,
+        why=f"these do not reach the master: {', '.join(clone.astray)}"
+        if clone.relays
+        else "they stay on it",
+    )
+    yield Check(
+        name="writes end at the master",
+        ok=not master.relays,
+        why="it passes them on itself, as a clone does; empty Clonebot's file among those of its web server",
+    )
 
 
 def _own(name: str, mine: str, masters: str) -> Check:

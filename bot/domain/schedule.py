@@ -10,6 +10,7 @@ from cronsim import CronSim, CronSimError
 
 from bot.domain.fleet import Text
 
+_AROUND = timedelta(hours=3)
 _ANY_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -37,8 +38,17 @@ class Schedule:
         return self._beside(now, backward=False)
 
     def _beside(self, moment: datetime, *, backward: bool) -> datetime:
-        local = moment.astimezone(ZoneInfo(self.timezone))
-        return next(CronSim(self.cron, local, reverse=backward)).astimezone(UTC)
+        start = self._start(moment, backward=backward)
+        ticks = (tick.astimezone(UTC) for tick in CronSim(self.cron, start, reverse=backward))
+        return next(tick for tick in ticks if (tick < moment if backward else tick > moment))
+
+    def _start(self, moment: datetime, *, backward: bool) -> datetime:
+        """Where to begin looking: not within a clock change, where cronsim loses its way."""
+        zone = ZoneInfo(self.timezone)
+        early, late = ((moment + around).astimezone(zone) for around in (-_AROUND, _AROUND))
+        if early.utcoffset() == late.utcoffset():
+            return moment.astimezone(zone)
+        return late if backward else early
 
 
 def problems(schedule: Schedule) -> Iterator[tuple[str, str]]:

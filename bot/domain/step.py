@@ -12,6 +12,23 @@ NEW_CLONES_ONLY = frozenset({"boot", "prepare", "sync", "prove", "put_in_service
 """Actions that there is nothing to do for once no new clone is sound."""
 
 
+def is_needless(action: Action, tally: Tally) -> bool:
+    """Whether nothing is left for this action to do."""
+    match action.kind:
+        case "launch":
+            return bool(tally.refused)
+        case "launch_elsewhere":
+            return bool(tally.refused) or not tally.missing
+        case "end_canary":
+            return not tally.sound
+        case "set_aside":
+            return not tally.failed
+        case "readmit":
+            return not tally.proved
+        case kind:
+            return kind in NEW_CLONES_ONLY and not tally.sound
+
+
 def in_words(actions: Sequence[Action]) -> Iterator[str]:
     """Each action; what an earlier one named is not named again, so that a phone shows them all."""
     named: set[str] = set()
@@ -41,16 +58,23 @@ def ended(number: int, actions: Sequence[Action], before: Tally, after: Tally, t
         return f"🛑 {step}, after {about(took)}: {text}: cancelled"
     if after.stopped:
         return f"❌ {step}, after {about(took)}: {after.stopped}"
-    sign = "⚠️" if len(after.failed) + len(after.kept) > len(before.failed) + len(before.kept) else "✅"
+    sign = "⚠️" if _troubles(after) > _troubles(before) else "✅"
     return f"{sign} {step}, {about(took)}: {text}{_yield(action, before, after)}"
+
+
+def _troubles(tally: Tally) -> int:
+    return len(tally.failed) + len(tally.unknown) + len(tally.kept) + len(tally.short)
 
 
 def _yield(action: Action, before: Tally, after: Tally) -> str:
     if after.image != before.image:
         return f" → `{after.image}`"
     fresh = [server for server in after.launched if server not in before.launched]
-    if fresh:
-        return " → " + ", ".join(f"`{server}`" for server in fresh)
+    lacking = [f"{place}: {why}" for place, why in after.short.items() if place not in before.short]
+    if fresh or lacking:
+        return " → " + "; ".join(
+            [*([", ".join(f"`{server}`" for server in fresh)] if fresh else []), *lacking]
+        )
     if action.kind in NEW_CLONES_ONLY and after.launched:
         return f" → {len(after.sound)} of {plural(len(after.launched), 'clone')}"
     return ""

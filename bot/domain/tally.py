@@ -13,15 +13,36 @@ class Tally:
 
     image: str = ""
     """The image that this operation baked."""
+    version: str = ""
+    """Of the content that this image holds; empty if that is not known."""
     launched: tuple[str, ...] = ()
+    missing: int = 0
+    """How many servers AWS surely did not give for want of capacity."""
+    short: Mapping[str, str] = field(default_factory=dict)
+    """Where it had too few ("t3.small in subnet-a"), and what it said."""
+    elsewhere: tuple[str, ...] = ()
+    """What was started in their place: "2 × t3.small in subnet-b"."""
+    refused: str = ""
+    """Why AWS is asked for no more servers."""
+    content: str = ""
+    """Fingerprint of the content that every sound new clone was proved to hold; empty if there is none."""
     failed: Mapping[str, str] = field(default_factory=dict)
     """What did not work (a server, a subnet), and why."""
     kept: Mapping[str, str] = field(default_factory=dict)
     """Clones that were to go and stay, and why."""
+    proved: tuple[str, ...] = ()
+    """Servers that were there already and passed."""
+    unknown: Mapping[str, str] = field(default_factory=dict)
+    """Servers that could not be judged, and why."""
     warnings: tuple[str, ...] = ()
     """What people should know although the job is done."""
+    unanswered: tuple[str, ...] = ()
+    """Actions of which AWS never said what came of them."""
     stopped: str = ""
     """Why the remaining actions are not carried out."""
+
+    undo: bool = False
+    """It failed, and what it made is of no use alone: all of it is to be undone."""
 
     cancelled: bool = False
     """Somebody cancelled it before its last action ended."""
@@ -46,6 +67,10 @@ class Tally:
     def with_failed(self, failed: Mapping[str, str]) -> "Tally":
         """Remember more that did not work."""
         return replace(self, failed={**self.failed, **failed})
+
+    def with_short(self, place: str, missing: int, why: str) -> "Tally":
+        """Remember that AWS had too few there."""
+        return replace(self, missing=self.missing + missing, short={**self.short, place: why})
 
     def with_kept(self, kept: Mapping[str, str]) -> "Tally":
         """Remember more clones that stay."""

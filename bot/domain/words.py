@@ -10,11 +10,15 @@ from bot.domain.errors import UsageError
 
 LONGEST = 2000
 """Characters of one request."""
+_MOST_KEPT = 2 * LONGEST
+"""Enough to see, and to say, that it is too long."""
 
 _CURLY = {'"': "“”„‟″", "'": "‘’‚‛′"}  # noqa: RUF001 (what phones make of quotation marks)
 _QUOTES = str.maketrans({curly: straight for straight, all_curly in _CURLY.items() for curly in all_curly})
 _DASHES = "–—―−‒"  # noqa: RUF001 (the same, of hyphens)
 _DASH_AT_START = re.compile(f"^[{_DASHES}]+(?=[^\\W_])")
+_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_CALL = re.compile(r"@(?=[A-Z])|#(?=[CG][A-Z0-9])")
 _WORD = re.compile(
     rf"""\s*(?: (?P<name>[-{_DASHES}]+[^\s="']+=)?
                 (?: "(?P<double>[^"]*)" | '(?P<single>[^']*)' ) (?=\s|$)
@@ -29,6 +33,41 @@ class Word:
 
     text: str
     quoted: bool = False
+
+
+def storable(text: str) -> str:
+    """What was typed, as it can be kept: halves of characters, which come alone at times, cannot."""
+    whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", " ")
+    return whole[:_MOST_KEPT]
+
+
+def one_line(text: str) -> str:
+    """One line, without control characters, changes of direction and halves of characters."""
+    if text.isascii() and text.isprintable():
+        return text.strip()
+    whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return "".join(" " if _is_control(char) else char for char in whole if char not in _BIDI).strip()
+
+
+def _is_control(char: str) -> bool:
+    return unicodedata.category(char) in {"Cc", "Zl", "Zp"}
+
+
+def as_typed(text: str) -> str:
+    """Somebody's words within ours, where @U0BOB and #C0WEB are links: an invisible joiner prevents that."""
+    return _CALL.sub("\\g<0>\N{WORD JOINER}", text)
+
+
+def quoted(text: str, longest: int) -> str:
+    """Words that came from outside within ours: on one line, no call and no link, not too many."""
+    line = as_typed(one_line(text))
+    return line if len(line) <= longest else f"{line[: longest - 1].rstrip()}…"
+
+
+def in_code(text: str, longest: int) -> str:
+    """The same as code: nothing in it ends the code."""
+    whole = text.replace("`", "'")
+    return f"`{quoted(whole, longest) or ' '}`"
 
 
 def split(text: str) -> tuple[Word, ...]:
@@ -63,7 +102,7 @@ def _hyphens(word: str) -> str:
 
 
 def _plain(text: str) -> str:
-    return "".join(map(_visible, text)).translate(_QUOTES)
+    return as_typed("".join(map(_visible, text)).translate(_QUOTES))
 
 
 def _visible(char: str) -> str:

@@ -75,8 +75,11 @@ class Balancer:
         pool = random.choices(pools, weights)[0]
         if not pool.targets:
             return []
-        start = next(self._turns[pool.name]) % len(pool.targets)
-        return [*pool.targets[start:], *pool.targets[:start]]
+        # Each target once a round, in an order of the round's own: a browser asks for a page and its pictures
+        # in as many requests each time, and would else always get the page from the same target.
+        turn, place = divmod(next(self._turns[pool.name]), len(pool.targets))
+        order = random.Random(f"{pool.name} {turn}").sample(pool.targets, len(pool.targets))
+        return [*order[place:], *order[:place]]
 
 
 class Visit(Conversation):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from bot.lab.aws.furnish import Furnished
+from bot.lab.aws.furnish import LOOPBACK_SITE, Furnished
 from bot.lab.host.login import PORT
 
 _NO_DIGEST = """\
@@ -25,6 +25,7 @@ def fleet_file(
     subnets = ", ".join(f'"{subnet}"' for subnet in furnished.subnets)
     waits = ", ".join(f"{name} = {seconds}" for name, seconds in (patience or {}).items())
     digests = f'[digest]\ncron = "{digest}"' if digest else _NO_DIGEST
+    groups, front = _front(furnished)
     waiting = f"patience = {{ {waits} }}\n" if waits else ""
     return f"""\
 # The lab's fleet: one hand-built server, and the clones that you ask for.
@@ -32,23 +33,22 @@ def fleet_file(
 region = "{furnished.region}"
 channel = "C0WEB"
 master = "{furnished.master}"
-target_group = "{furnished.target_group}"
-subnets = [{subnets}]
+{groups}subnets = [{subnets}]
 max_clones = 8
 price_per_hour = 0.0208
 
 ssh = {{ user = "{user}", key_file = "{key_file}", port = {PORT}, root = ".", sudo = false }}
 health = {{ port = 8080, path = "/healthz" }}
 content = {{ paths = ["/var/www/html"] }}
-{waiting}
+{waiting}{front}
 # Requests that change something go to the master, and so do those for what was just uploaded.
 [fleets.web.writes]
-target_group = "{furnished.writes_target_group}"
-prefixes = ["/upload", "/uploads"]
+{_writes_group(furnished)}prefixes = ["/upload", "/uploads"]
 
 # What a clone must not do, and what it must be told.
 [fleets.web.recipe]
 services = ["sitedb"]
+jobs = ["crontab:{user}"]
 restart = ["site"]
 
 [[fleets.web.recipe.rewrite]]
@@ -65,4 +65,29 @@ approver = ["U0ADA"]
 scale_out_above = 2
 
 {digests}
+
+# Who types `clonebot run` on this machine: operating-system users, and the Slack user id behind each.
+[terminal]
+team = "T0LAB"
+users = {{ "{user}" = "U0BOB" }}
 """
+
+
+def _front(furnished: Furnished) -> tuple[str, str]:
+    """The line that names the target group; or else the table of the load balancer that `adopt` makes."""
+    if furnished.target_group:
+        return f'target_group = "{furnished.target_group}"\n', ""
+    return (
+        "",
+        f"""
+# What `/clone adopt` makes, since no target group is named above.
+[fleets.web.balancer]
+port = {LOOPBACK_SITE.listener_port}
+drain = 5
+""",
+    )
+
+
+def _writes_group(furnished: Furnished) -> str:
+    group = furnished.writes_target_group
+    return f'target_group = "{group}"\n' if group else ""

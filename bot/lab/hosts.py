@@ -1,21 +1,26 @@
 """Servers on loopback: each with its own address, disk, sshd and services, without root."""
 
+import secrets
 import shutil
 import threading
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bot.domain.errors import ServerUnreachable
 from bot.lab.host.disk import begin_boot, copy_image, copy_running_disk, lay_out, make_key
 from bot.lab.host.login import PORT, Place, environment, sshd_config, this_user
-from bot.lab.host.power import INTERPRETER, Power
+from bot.lab.host.power import INTERPRETER, Power, PowerStation
 from bot.lab.host.privilege import Privilege
 from bot.lab.tools import Tools
 
 __all__ = ["PORT", "Hosts"]
 
 _CONSOLE_BYTES = 64 * 1024
+_GONE = 100
+"""Destroyed disks that stay a while: ext4 makes files slowly where it has just deleted many."""
 
 
 @dataclass(slots=True)
@@ -38,7 +43,8 @@ class Hosts:
         self._tools = tools
         self._hosts: dict[str, _Host] = {}
         self._closed = False
-        for name in ("hosts", "images", "bin"):
+        self._gone: deque[Path] = deque()
+        for name in ("hosts", "images", "bin", "gone"):
             (self._folder / name).mkdir(parents=True, exist_ok=True)
         self._privilege = Privilege(self._folder, tools)
         self._offer_python()
@@ -47,7 +53,8 @@ class Hosts:
         self.key_file = self._folder / "key"
         """The private key that every host lets in."""
         if not self.key_file.exists():
-            make_key(self.key_file, "clonebot-lab", tools)
+            make_key(self.key_file, "clonebot-lab")
+        self._station = PowerStation(self._folder, self._privilege.before_host)
 
     def _offer_python(self) -> None:
         python = self._folder / "bin" / "python3"
@@ -59,9 +66,14 @@ class Hosts:
         made = self._add(host, address)
         lay_out(made.place.disk, self.user, self.key_file.with_suffix(".pub").read_text().strip())
 
-    def clone_disk(self, host: str, address: str, image: str) -> None:
-        """Make a disk that equals an image; its host does not start."""
-        copy_image(self._image(image), self._add(host, address).place.disk)
+    def clone_disk(self, host: str, address: str, image: str, user_data: str = "") -> None:
+        """Make a disk that equals an image; its host does not start.
+
+        User data can be read on it, and nothing more: no cloud-init runs there.
+        """
+        disk = self._add(host, address).place.disk
+        copy_image(self._image(image), disk)
+        (disk / "var/lib/cloud/user-data.txt").write_text(user_data)
 
     def _add(self, host: str, address: str) -> _Host:
         folder = self._folder / "hosts" / host
@@ -80,7 +92,7 @@ class Hosts:
             if self._closed:
                 raise ServerUnreachable("The lab is closed: no host starts any more.")
             if it.power is None:
-                notice = begin_boot(it.place, self._tools)
+                notice = begin_boot(it.place)
                 it.power = self._switch_on(it)
                 with it.console.open("a") as console:
                     console.write(notice)
@@ -90,9 +102,10 @@ class Hosts:
         config, log = it.folder / "sshd_config", it.folder / "sshd.log"
         config.write_text(sshd_config(it.place, self.user, variables, self._tools))
         log.unlink(missing_ok=True)
-        sshd = [*self._privilege.before_sshd, str(self._tools.sshd), "-D", "-f", str(config), "-E", str(log)]
-        systemctl = str(it.place.disk / "usr/local/bin/systemctl")
-        return Power([systemctl, str(log), *sshd], variables, it.console, self._privilege.before_host)
+        program = [*self._privilege.before_sshd, str(self._tools.sshd), *self._tools.sshd_arguments]
+        sshd = [*program, "-D", "-f", str(config), "-E", str(log)]
+        order = {"disk": str(it.place.disk), "environment": variables, "sshd": sshd, "log": str(log)}
+        return self._station.switch_on(order, it.console)
 
     def shut_down(self, host: str) -> None:
         """End all its processes; its disk stays."""
@@ -105,7 +118,10 @@ class Hosts:
     def destroy(self, host: str) -> None:
         """End all its processes and delete its disk; its console output stays. Safe to repeat."""
         self.shut_down(host)
-        shutil.rmtree(self.disk(host), ignore_errors=True)
+        with suppress(FileNotFoundError):
+            self._gone.append(self.disk(host).rename(self._folder / "gone" / secrets.token_hex(8)))
+        if len(self._gone) > _GONE:
+            shutil.rmtree(self._gone.popleft(), ignore_errors=True)
 
     def console_output(self, host: str) -> str:
         """Read what the host has shown on its console, the last 64 KB."""
@@ -147,4 +163,5 @@ class Hosts:
         self._closed = True
         with ThreadPoolExecutor(16) as pool:
             list(pool.map(self.shut_down, list(self._hosts)))
+        self._station.close()
         self._privilege.close()

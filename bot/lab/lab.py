@@ -1,9 +1,8 @@
 """The whole lab: hosts, AWS, Slack, a site; and the bot, a process of its own that knows none of them."""
 
-import fcntl
 import os
 import secrets
-import shutil
+import shlex
 import signal
 import socket
 import subprocess
@@ -11,28 +10,42 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
 from bot.domain.errors import ConfigError, ServerUnreachable
-from bot.lab.aws.furnish import Furnished, furnish
+from bot.lab.aws.furnish import Furnished, Site, furnish
 from bot.lab.aws.hosts import Delays
+from bot.lab.aws.hosts import Hosts as AnyHosts
 from bot.lab.aws.local import LocalAws
 from bot.lab.aws.network import claim_network
 from bot.lab.fleet_file import fleet_file
+from bot.lab.folders import run_folder
 from bot.lab.hosts import Hosts
 from bot.lab.slack.server import LocalSlack
-from bot.lab.tools import find_tools
+from bot.lab.tools import Tools, find_tools
 
 _CONNECT_SECONDS = 30
-_LOCK = "lab.lock"
 _GLANCE_SECONDS = 0.05
 _STOP_SECONDS = 10
 Transport = Literal["socket", "http"]
 _KEPT_FROM_OUTSIDE = ("PATH", "HOME", "LANG", "PYTHONPATH", "VIRTUAL_ENV", "COVERAGE_PROCESS_START")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Premises:
+    """Where a lab's servers are, if not on loopback, and what is on them."""
+
+    hosts: AnyHosts
+    prefix: str
+    """How their addresses begin: "10.64", say."""
+    site: Site
+    fleet_file: Callable[[Furnished], str]
+    """Writes the bot's configuration."""
 
 
 class Lab:
@@ -47,21 +60,26 @@ class Lab:
         patience: Mapping[str, int] | None = None,
         transport: Transport = "socket",
         digest: str = "",
+        rate_limits: bool = True,
+        premises: Premises | None = None,
+        balanced: bool = True,
     ) -> None:
         """`patience` is the fleet file's table of that name; `transport` is how Slack reaches the bot.
 
-        `digest` says when digests are due, if ever.
+        `digest` says when digests are due, if ever; `rate_limits`, whether Slack's are enforced;
+        `balanced`, whether the site's server is behind a load balancer already.
+        `premises` are other servers than those on loopback, and their owner's to close.
         """
-        self._stack = ExitStack()
+        self.hosts: Hosts
+        self.tools: Tools
         _make(folder)
-        self.tools = find_tools(folder.resolve())
-        network = claim_network()
-        self._stack.callback(network.close)
-        self.folder = self._stack.enter_context(run_folder(folder.resolve()))
-        self.hosts = Hosts(self.folder, self.tools)
-        self._stack.callback(self.hosts.close)
-        self.aws = LocalAws(self.hosts, network=network.number, delays=delays)
-        self.slack = LocalSlack(port=port)
+        with ExitStack() as opened:
+            self.folder = opened.enter_context(run_folder(folder.resolve()))
+            site = Site(balanced=balanced)
+            self._premises = premises or self._on_loopback(folder.resolve(), site, opened)
+            self._stack = opened.pop_all()
+        self.aws = LocalAws(self._premises.hosts, prefix=self._premises.prefix, delays=delays)
+        self.slack = LocalSlack(port=port, rate_limits=rate_limits)
         self._port = port
         self.patience = patience
         self.bot_url = _free_address() if transport == "http" else None
@@ -69,6 +87,23 @@ class Lab:
         self.site: Furnished
         self._bot: subprocess.Popen[bytes] | None = None
         self._clients: dict[str, Any] = {}
+
+    def _on_loopback(self, folder: Path, site: Site, opened: ExitStack) -> Premises:
+        self.tools = find_tools(folder)
+        network = claim_network()
+        opened.callback(network.close)
+        self.hosts = Hosts(self.folder, self.tools)
+        opened.callback(self.hosts.close)
+        return Premises(hosts=self.hosts, prefix=network.prefix, site=site, fleet_file=self._own_fleet_file)
+
+    def _own_fleet_file(self, site: Furnished) -> str:
+        return fleet_file(
+            site,
+            user=self.hosts.user,
+            key_file=self.hosts.key_file,
+            patience=self.patience,
+            digest=self.digest,
+        )
 
     def __enter__(self) -> Self:
         try:
@@ -101,25 +136,31 @@ class Lab:
         """The bot's configuration."""
         return self.folder / "clonebot.toml"
 
+    @property
+    def environment_file(self) -> Path:
+        """The variables that the bot was started with, for a shell."""
+        return self.folder / "environment"
+
     def start(self) -> None:
         """Start everything, the bot last; return when it is connected."""
         self.aws.start()
         self._stack.callback(self.aws.close)
         self._start_slack()
         self._stack.callback(self.slack.close)
-        self.site = furnish(self.aws)
+        self.site = furnish(self.aws, self._premises.site)
         self.slack.site_url = self.site.site_url
         self.slack.records_path = str(self.records)
-        text = fleet_file(
-            self.site,
-            user=self.hosts.user,
-            key_file=self.hosts.key_file,
-            patience=self.patience,
-            digest=self.digest,
-        )
-        self.fleet_file.write_text(text)
+        self.fleet_file.write_text(self._premises.fleet_file(self.site))
+        self._write_environment()
         self._stack.callback(self.stop_bot)
         self.start_bot()
+
+    def _write_environment(self) -> None:
+        """For whoever wants to type a command of ours as the bot would."""
+        ours = ("AWS_", "BIND=", "CLONEBOT_", "PORT=", "SLACK_")
+        lines = [f"{name}={shlex.quote(value)}" for name, value in self.environment.items()]
+        self.environment_file.touch(0o600)
+        self.environment_file.write_text("\n".join([*filter(lambda line: line.startswith(ours), lines), ""]))
 
     def _start_slack(self) -> None:
         try:
@@ -161,6 +202,8 @@ class Lab:
 
         The kernel ends the bot with the thread that started it, so that a killed lab leaves no bot behind.
         """
+        # Slack may not have noticed yet that the last bot died; its sockets are no sign of this one.
+        self.slack.faults.drop_sockets()
         with self.log.open("ab") as log:
             self._bot = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", sys.executable, "-m", "bot", "serve"],
@@ -235,19 +278,3 @@ def _make(folder: Path) -> None:
         raise ConfigError(
             f"The lab's folder {folder} cannot be written ({error.strerror}). Choose another with --folder."
         ) from error
-
-
-@contextmanager
-def run_folder(folder: Path) -> Iterator[Path]:
-    """A folder for one run, removed at its end; what killed runs left behind is removed first."""
-    for left in folder.glob("run-*"):
-        with suppress(OSError), (left / _LOCK).open() as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(left, ignore_errors=True)
-    made = Path(tempfile.mkdtemp(prefix="run-", dir=folder))
-    with (made / _LOCK).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        try:
-            yield made
-        finally:
-            shutil.rmtree(made, ignore_errors=True)

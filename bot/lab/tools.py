@@ -24,7 +24,6 @@ class Tools:
 
     sshd: Path
     ssh: Path
-    ssh_keygen: Path
     rsync: Path
     rrsync: Path
     sftp_server: Path | None
@@ -32,6 +31,8 @@ class Tools:
     """Folders that offer these programs; to be put on PATH before the system's."""
     sshd_options: tuple[str, ...] = ()
     """Lines that this sshd needs in its sshd_config."""
+    sshd_arguments: tuple[str, ...] = ()
+    """Spare this sshd to run itself anew for each connection, which is half of what one costs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,16 +119,17 @@ def _fetch(missing: Sequence[str], home: Path, tell: Callable[[str], None]) -> N
 def _assemble(system: Path, home: Path) -> Tools:
     found = {name: _installed(name, system) or _wrap(name, home) for name in _PROGRAMS}
     paths = {name: path for name, path in found.items() if path}
-    rsync = paths["rsync"]
+    rsync, sshd = paths["rsync"], paths["sshd"]
+    self_aware = _sshd_version(sshd) >= _SELF_AWARE_SSHD
     return Tools(
-        sshd=paths["sshd"],
+        sshd=sshd,
         ssh=paths["ssh"],
-        ssh_keygen=paths["ssh-keygen"],
         rsync=rsync,
         rrsync=_rrsync_for(rsync, paths["rrsync"], home),
         sftp_server=found["sftp-server"],
         path=(home / "bin",),
-        sshd_options=_sshd_options(paths["sshd"], home / "root"),
+        sshd_options=_sshd_options(sshd, home / "root") if self_aware else (),
+        sshd_arguments=() if self_aware else ("-r",),
     )
 
 
@@ -189,13 +191,15 @@ def _write_program(path: Path, text: str) -> None:
     part.replace(path)
 
 
-def _sshd_options(sshd: Path, root: Path) -> tuple[str, ...]:
+def _sshd_version(sshd: Path) -> tuple[int, ...]:
     said = subprocess.run([str(sshd), "-V"], check=False, capture_output=True, text=True)
     version = re.search(r"OpenSSH_(\d+)\.(\d+)", said.stderr + said.stdout)
     if version is None:
         raise ConfigError(f"{sshd} does not run: {said.stderr.strip()[:200]}.")
-    if tuple(map(int, version.groups())) < _SELF_AWARE_SSHD:
-        return ()
+    return tuple(map(int, version.groups()))
+
+
+def _sshd_options(sshd: Path, root: Path) -> tuple[str, ...]:
     helpers = _sshd_helpers(root) if root.parent in sshd.parents else {}
     return ("PerSourcePenalties no", *(f'{option} "{place}"' for option, place in helpers.items()))
 

@@ -1,5 +1,7 @@
 """A visit to the lab: with a person at its page, or without anybody."""
 
+import gc
+import shlex
 import signal
 import sys
 import threading
@@ -13,6 +15,7 @@ import click
 from bot.domain.errors import UsageError
 from bot.domain.operation import Operation, Stage
 from bot.lab.aws.hosts import NO_DELAYS
+from bot.lab.host.login import PORT
 from bot.lab.lab import Lab, Transport
 from bot.lab.slack.board import Message
 from bot.lab.slack.team import Team
@@ -27,13 +30,14 @@ _GLANCE = 0.1
 _TERMINATED = 128 + signal.SIGTERM
 
 
-def show(folder: Path, port: int, transport: Transport) -> int:
+def show(folder: Path, port: int, transport: Transport, *, balanced: bool = True) -> int:
     """Run the lab for a person until Ctrl-C."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     click.echo("Starting the lab (the first time it may fetch sshd and rsync) …")
-    with Lab(folder, port=port, transport=transport) as lab:
+    with Lab(folder, port=port, transport=transport, balanced=balanced) as lab:
+        gc.freeze()  # what a start makes stays; to look through it takes 0.1 s each time
         if not stop.is_set():
             click.echo(_guide(lab))
         stop.wait()
@@ -42,14 +46,37 @@ def show(folder: Path, port: int, transport: Transport) -> int:
 
 
 def _guide(lab: Lab) -> str:
+    first = "scale 4" if lab.site.target_group else f"adopt {lab.site.master}"
+    how = "through the load balancer" if lab.site.target_group else "from its one server"
     return f"""
-  Slack      {lab.slack.url:26} open this, type /clone scale 4, become ada, press Approve
-  The site   {lab.site.site_url:26} what visitors see, through the load balancer
+  Slack      {lab.slack.url:26} open this, type /clone {first}, become ada, press Approve
+  The site   {lab.site.site_url:26} what visitors see, {how}
   AWS        {lab.aws.endpoint:26} as AWS_ENDPOINT_URL, with any credentials
   Fleet file {lab.fleet_file}
   Records    {lab.records}{_guide_to_bot(lab)}
+  Terminal   CLONEBOT_DATA={shlex.quote(str(lab.data))} {_program()} run "scale 2"
+  Check      {_as_the_bot(lab)} check)
+  Suggest    {_as_the_bot(lab)} config suggest {lab.site.master} {_login(lab)})
 
 Everything is on this machine. Ctrl-C ends it and removes it all."""
+
+
+def _as_the_bot(lab: Lab) -> str:
+    """Begin a command with the variables that the bot has."""
+    return f"(set -a; . {shlex.quote(str(lab.environment_file))}; {_program()}"
+
+
+def _login(lab: Lab) -> str:
+    """How to reach the lab's master: it has no root file system, and no sudo."""
+    key = shlex.quote(str(lab.hosts.key_file))
+    user = shlex.quote(lab.hosts.user)
+    return f"--region {lab.site.region} --ssh-user {user} --ssh-key {key} --port {PORT} --root . --no-sudo"
+
+
+def _program() -> str:
+    """How to start us by hand."""
+    installed = Path(sys.executable).with_name("clonebot")
+    return shlex.quote(str(installed)) if installed.exists() else f"{shlex.quote(sys.executable)} -m bot"
 
 
 def _guide_to_bot(lab: Lab) -> str:
@@ -85,7 +112,7 @@ def _do(lab: Lab, user: str, text: str) -> bool:
     before = {message.ts for message in lab.slack.messages(_CHANNEL)}
 
     def answers(message: Message) -> bool:
-        return message.ts not in before and (message.ephemeral_for == user or bool(message.metadata))
+        return message.ts not in before and (message.ephemeral_for == user or _is_card(message))
 
     click.echo(f"> {text}")
     lab.slack.command(user, _CHANNEL, text)
@@ -96,6 +123,10 @@ def _do(lab: Lab, user: str, text: str) -> bool:
     operation = _follow(lab, answer)
     click.echo(f"{operation.stage}: {operation.result}")
     return operation.stage is Stage.DONE and len(serving_clones(lab)) == operation.plan.after
+
+
+def _is_card(message: Message) -> bool:
+    return "operation" in (message.metadata or {}).get("event_payload", {})
 
 
 def _follow(lab: Lab, card: Message) -> Operation:
@@ -145,9 +176,19 @@ def _tags(instance: dict[str, Any]) -> dict[str, str]:
 
 
 def _health(lab: Lab) -> dict[str, str]:
-    found = lab.client("elbv2").describe_target_health(TargetGroupArn=lab.site.target_group)
-    targets = found["TargetHealthDescriptions"]
+    group = _site_group(lab)
+    found = lab.client("elbv2").describe_target_health(TargetGroupArn=group) if group else {}
+    targets = found.get("TargetHealthDescriptions", ())
     return {target["Target"]["Id"]: target["TargetHealth"]["State"] for target in targets}
+
+
+def _site_group(lab: Lab) -> str:
+    """The target group that serves the site; empty while the site's server stands alone."""
+    if lab.site.target_group:
+        return lab.site.target_group
+    groups = lab.client("elbv2").describe_target_groups()["TargetGroups"]
+    arns = (group["TargetGroupArn"] for group in groups if not group["TargetGroupName"].endswith("-writes"))
+    return next(arns, "")
 
 
 def _transcript(lab: Lab) -> Iterator[str]:

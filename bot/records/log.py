@@ -3,9 +3,10 @@
 import json
 import sqlite3
 import threading
+import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from sqlite_utils import Database
 from bot.domain.audit import Entry, Kind
 from bot.domain.errors import RecordsError
 from bot.domain.operation import Operation, Stage, advance
+from bot.domain.words import one_line
 from bot.records import chain, schema
 
 _UNANSWERED = """
@@ -24,10 +26,29 @@ _UNANSWERED = """
     ORDER BY seq"""
 
 _WHO_DID_WHAT = """
-    SELECT * FROM audit WHERE kind NOT IN ('intent', 'outcome', 'posted', 'answered', 'digest')
+    SELECT * FROM audit
+    WHERE kind NOT IN ('intent', 'outcome', 'posted', 'answered', 'digest', 'examined')
     ORDER BY seq DESC LIMIT ?"""
 
+_BUSY = "Try again in a minute; if it stays so, look for another program that writes to it."
+_WITH_WORDS = """
+    SELECT * FROM audit WHERE seq IN
+    (SELECT rowid FROM audit_fts WHERE audit_fts MATCH ? ORDER BY rowid DESC LIMIT ?) ORDER BY seq DESC"""
+"""The index gives its newest rows first; sorted afterwards, a word of every row takes a second."""
+
+_HINTS = {
+    "SQLITE_FULL": " Make room on its disk.",
+    "SQLITE_IOERR_WRITE": " Make room on its disk.",
+    "SQLITE_READONLY": " Let the user that I run as write it.",
+    "SQLITE_BUSY": f" {_BUSY}",
+}
+
 _OPERATION: TypeAdapter[Operation] = TypeAdapter(Operation)
+
+_FIELDS = tuple(field.name for field in fields(Entry))
+
+_AFTER = """
+    SELECT * FROM audit WHERE seq > ? AND kind IN (SELECT value FROM json_each(?)) ORDER BY seq LIMIT ?"""
 
 
 class SqliteRecords:
@@ -36,6 +57,8 @@ class SqliteRecords:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.RLock()
+        self._distrust = ""
+        self._patience = -1
         self._db: Database = schema.connect(path)
 
     def append(self, entry: Entry) -> Entry:
@@ -81,8 +104,7 @@ class SqliteRecords:
                 return tuple(self._rows(_WHO_DID_WHAT, limit))
             if not words.strip():
                 return tuple(self._rows("SELECT * FROM audit ORDER BY seq DESC LIMIT ?", limit))
-            found = self._db.table("audit").search(words, order_by="rowid desc", limit=limit, quote=True)
-            return tuple(_entry(row) for row in found)
+            return tuple(self._rows(_WITH_WORDS, self._db.quote_fts(words), limit))
 
     def find(self, key: str) -> Entry | None:
         """Look up the row with this key."""
@@ -95,11 +117,16 @@ class SqliteRecords:
         with self._read():
             return next(iter(self._rows(sql, operation, str(kind))), None)
 
-    def after(self, seq: int, kinds: Collection[Kind]) -> tuple[Entry, ...]:
-        """Rows of these kinds after that one, oldest first."""
-        sql = "SELECT * FROM audit WHERE seq > ? AND kind IN (SELECT value FROM json_each(?)) ORDER BY seq"
+    def filed(self, operation: str, kind: Kind) -> tuple[Entry, ...]:
+        """All rows of this kind that are filed under this operation, oldest first."""
+        sql = "SELECT * FROM audit WHERE operation = ? AND kind = ? ORDER BY seq"
         with self._read():
-            return tuple(self._rows(sql, seq, json.dumps(sorted(kinds))))
+            return tuple(self._rows(sql, operation, str(kind)))
+
+    def after(self, seq: int, kinds: Collection[Kind], *, limit: int | None = None) -> tuple[Entry, ...]:
+        """Rows of these kinds after that one, oldest first."""
+        with self._read():
+            return tuple(self._rows(_AFTER, seq, json.dumps(sorted(kinds)), -1 if limit is None else limit))
 
     def unanswered(self) -> tuple[Entry, ...]:
         """Requests of the last hour that nothing followed yet, oldest first."""
@@ -107,9 +134,22 @@ class SqliteRecords:
             return tuple(self._rows(_UNANSWERED, _an_hour_ago()))
 
     def check(self) -> None:
-        """Raise RecordsError unless a row could be written now."""
-        with self._write():
-            self._db.execute("UPDATE operations SET ended = ended WHERE 0")
+        """Raise RecordsError unless a row could be written now; whoever writes one is not held up by it."""
+        self._require_trust()
+        try:
+            schema.try_to_write(self._path)
+        except sqlite3.Error as error:
+            raise self._unwritable(error) from error
+
+    def trust(self) -> None:
+        """Read the whole log; if it was tampered with, write nothing to it any more."""
+        fault = self.first_fault()
+        if fault:
+            self._distrust = (
+                f"The audit log {self._path} was tampered with: {fault}. So nothing is done any more. Look "
+                "into who changed it, put a whole copy in its place (or move it away, and a new one begins), "
+                "and start me again."
+            )
 
     def first_fault(self) -> str:
         """Say where the log was tampered with; empty if it is whole."""
@@ -137,10 +177,11 @@ class SqliteRecords:
         known = self.find(entry.key)
         if known:
             return known
+        entry = replace(entry, text=one_line(entry.text))
         before = self.operation(entry.operation)
         after = advance(before, entry)
         row = self._chained(entry)
-        self._db.table("audit").insert(row)
+        self._db.execute(schema.INSERT, row)
         if after is not None and after != before:
             self._keep(after, row["seq"])
         return replace(entry, seq=row["seq"], hash=row["hash"])
@@ -171,19 +212,46 @@ class SqliteRecords:
 
     @contextmanager
     def _write(self) -> Iterator[None]:
+        self._require_trust()
         try:
-            with self._lock:
+            with self._turn() as seconds:
+                self._wait_for_others(round(seconds * 1000))
                 self._db.execute("BEGIN IMMEDIATE")
                 try:
                     yield
+                    self._db.execute("COMMIT")
                 except BaseException:
-                    self._db.execute("ROLLBACK")
+                    if self._db.conn.in_transaction:  # a full disk ends a transaction by itself
+                        self._db.execute("ROLLBACK")
                     raise
-                self._db.execute("COMMIT")
         except sqlite3.Error as error:
-            raise RecordsError(
-                f"The audit log {self._path} cannot be written ({error}), so nothing was done."
-            ) from error
+            raise self._unwritable(error) from error
+
+    @contextmanager
+    def _turn(self) -> Iterator[float]:
+        """Wait for our own threads; how many seconds are left to wait for other programs."""
+        began = time.monotonic()
+        if not self._lock.acquire(timeout=schema.BUSY_SECONDS):
+            raise RecordsError(f"The audit log {self._path} is busy, so nothing was done. {_BUSY}")
+        try:
+            yield max(0.0, schema.BUSY_SECONDS - (time.monotonic() - began))
+        finally:
+            self._lock.release()
+
+    def _wait_for_others(self, milliseconds: int) -> None:
+        if milliseconds != self._patience:
+            self._db.execute(f"PRAGMA busy_timeout = {milliseconds}")
+            self._patience = milliseconds
+
+    def _require_trust(self) -> None:
+        if self._distrust:
+            raise RecordsError(self._distrust)
+
+    def _unwritable(self, error: sqlite3.Error) -> RecordsError:
+        hint = _HINTS.get(getattr(error, "sqlite_errorname", ""), "")
+        return RecordsError(
+            f"The audit log {self._path} cannot be written ({error}), so nothing was done.{hint}"
+        )
 
 
 def _an_hour_ago() -> str:
@@ -202,16 +270,15 @@ def _unknown_outcome(intent: Entry, at: datetime) -> Entry:
 
 
 def _row(entry: Entry) -> dict[str, Any]:
-    row = asdict(entry)
+    row = {name: getattr(entry, name) for name in _FIELDS}
     row["at"] = entry.at.isoformat()
     row["kind"] = str(entry.kind)
-    row["detail"] = json.dumps(row["detail"], sort_keys=True)
+    row["detail"] = json.dumps(entry.detail, sort_keys=True)
     return row
 
 
 def _entry(row: dict[str, Any]) -> Entry:
-    names = Entry.__dataclass_fields__
-    values = {name: value for name, value in row.items() if name in names}
+    values = {name: row[name] for name in _FIELDS}
     values["at"] = datetime.fromisoformat(row["at"])
     values["kind"] = Kind(row["kind"])
     values["detail"] = json.loads(row["detail"])

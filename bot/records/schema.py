@@ -6,15 +6,16 @@
 seq         1, 2, 3 … without gaps
 at          when, ISO 8601 in UTC
 kind        requested, answered, refused, planned, approved, denied, queued, started, intent,
-            outcome, finished, posted, digest, unposted
+            outcome, finished, posted, digest, unposted, reconciled, examined, waived
 key         unique; makes writing the row safe to repeat
-operation   the operation, or the request that never became one; of digests: digest/CHANNEL
+operation   the operation, or the request that never became one; of digests: digest/CHANNEL;
+            of what was found strange: reconcile/FLEET; of examinations and waivers: doctor/FLEET
 action      the action of the operation, where the row is about one
 attempt     which attempt at the action
 fleet       the fleet
 person      TEAM/USER in Slack; empty where the bot acts by itself
 via         slack or terminal
-text        one sentence
+text        one sentence, on one line
 detail      JSON
 prev_hash   hash of the row before
 hash        SHA-256 over prev_hash and this row
@@ -24,6 +25,7 @@ hash        SHA-256 over prev_hash and this row
 """
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from sqlite_utils import Database
@@ -31,7 +33,18 @@ from sqlite_utils import Database
 from bot.domain.errors import RecordsError
 
 BUSY_SECONDS = 2.0
-"""How long a write waits for another writer; people are told within 5 s that nothing was done."""
+"""How long a write waits in all, for our threads and for other programs: Slack waits for three seconds."""
+
+_COLUMNS = {
+    "seq": int,
+    **dict.fromkeys(("at", "kind", "key", "operation", "action"), str),
+    "attempt": int,
+    **dict.fromkeys(("fleet", "person", "via", "text", "detail", "prev_hash", "hash"), str),
+}
+
+_NAMES, _VALUES = ", ".join(_COLUMNS), ", ".join(f":{name}" for name in _COLUMNS)
+INSERT = f"INSERT INTO audit ({_NAMES}) VALUES ({_VALUES})"  # noqa: S608 (our own names)
+"""Written out once: to have it made anew for each row takes as long as all the rest."""
 
 TRIGGERS = {
     "audit_is_a_chain": """
@@ -46,6 +59,9 @@ TRIGGERS = {
         CREATE TRIGGER audit_rows_never_change BEFORE UPDATE ON audit
         BEGIN SELECT raise(ABORT, 'the audit log is never changed'); END""",
 }
+
+
+_FIND_TRIGGERS = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'audit'"
 
 
 def connect(path: Path) -> Database:
@@ -69,6 +85,17 @@ def connect(path: Path) -> Database:
     return db
 
 
+def try_to_write(path: Path) -> None:
+    """Write something that changes nothing, as durably as a row. Raises sqlite3.Error or RecordsError."""
+    file = f"{path.absolute().as_uri()}?mode=rw"
+    with closing(sqlite3.connect(file, uri=True, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
+        require_triggers(Database(connection))
+        connection.execute("BEGIN IMMEDIATE")
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        connection.execute(f"PRAGMA user_version = {version}")
+        connection.execute("COMMIT")
+
+
 def _create(db: Database) -> None:
     db.execute("BEGIN IMMEDIATE")
     try:
@@ -81,11 +108,8 @@ def _create(db: Database) -> None:
 
 
 def _create_tables(db: Database) -> None:
-    texts = ("at", "kind", "key", "operation", "action", "fleet", "person", "via", "text", "detail")
-    columns = {"seq": int, **dict.fromkeys(texts, str), "attempt": int, "prev_hash": str, "hash": str}
-    audit = db.table("audit").create(columns, pk="seq", not_null=columns)
+    audit = db.table("audit").create(_COLUMNS, pk="seq", not_null=_COLUMNS)
     audit.create_index(["key"], unique=True)
-    audit.create_index(["prev_hash"], unique=True)
     audit.create_index(["operation"])
     audit.create_index(["action"])
     audit.enable_fts(["text", "operation", "fleet", "person", "kind"], create_triggers=True)
@@ -97,10 +121,10 @@ def _create_tables(db: Database) -> None:
 
 def require_triggers(db: Database) -> None:
     """Raise RecordsError unless the log is protected as it should be."""
-    found = {trigger.name: trigger.sql.strip() for trigger in db.table("audit").triggers}
+    found = {name: sql.strip() for name, sql in db.execute(_FIND_TRIGGERS)}
     for name, sql in TRIGGERS.items():
         if found.get(name) != sql.strip():
             raise RecordsError(
                 f"The audit log's trigger `{name}` is missing or was changed, so nothing will be done. "
-                "Look into who changed records.db."
+                "Look into who changed records.db, and put a whole copy in its place."
             )

@@ -68,6 +68,8 @@ class Environment(Folder):
     )
     port: Port = Field(default=3000, validation_alias="PORT")
     bind: str = Field(default="127.0.0.1", validation_alias="BIND")
+    notify_socket: str = Field(default="", validation_alias="NOTIFY_SOCKET")
+    """Where systemd, if that started us, wants to hear that we serve."""
     config: Path = Field(default=Path("clonebot.toml"), validation_alias="CLONEBOT_CONFIG")
 
     @classmethod

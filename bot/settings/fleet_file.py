@@ -13,13 +13,31 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from bot.domain import policy as policies
+from bot.domain import recipe_check
 from bot.domain import schedule as schedules
+from bot.domain import terminal as terminals
 from bot.domain.errors import ConfigError
-from bot.domain.fleet import Content, FleetSpec, Health, Patience, Recipe, Rewrite, Ssh, Writes
+from bot.domain.fleet import (
+    Balancer,
+    Content,
+    FleetSpec,
+    Health,
+    Images,
+    Patience,
+    Recipe,
+    Rewrite,
+    Ssh,
+    Template,
+    Writes,
+)
 from bot.domain.policy import Approval, Policy
-from bot.domain.recipe import fill
+from bot.domain.presets import effective
+from bot.domain.quiesce import Quiesce
+from bot.domain.relay import is_under
 from bot.domain.schedule import Schedule
-from bot.domain.shape import NAME, misshapen
+from bot.domain.shape import NAME, leaves, misshapen
+from bot.domain.suggestion.draft import FILL_IN
+from bot.domain.terminal import Terminal
 from bot.domain.words import did_you_mean
 from bot.settings.lines import Key, find_lines, line_of
 
@@ -28,7 +46,26 @@ T = TypeVar("T")
 _SPEC = TypeAdapter(FleetSpec)
 _POLICY = TypeAdapter(Policy)
 _DIGEST = TypeAdapter(Schedule)
-_TABLES = (FleetSpec, Ssh, Health, Content, Writes, Recipe, Rewrite, Patience, Policy, Approval, Schedule)
+_TERMINAL = TypeAdapter(Terminal)
+_TOP = ("fleets", "policy", "digest", "terminal")
+_TABLES = (
+    FleetSpec,
+    Ssh,
+    Health,
+    Content,
+    Writes,
+    Balancer,
+    Recipe,
+    Rewrite,
+    Quiesce,
+    Images,
+    Template,
+    Patience,
+    Policy,
+    Approval,
+    Schedule,
+    Terminal,
+)
 _KNOWN = {field.name for table in _TABLES for field in dataclasses.fields(table)}
 _LONGEST_SHOWN = 60
 
@@ -40,6 +77,7 @@ class FleetFile:
     fleets: tuple[FleetSpec, ...]
     policy: Policy
     digest: Schedule | None = None
+    terminal: Terminal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +97,12 @@ def load(path: Path) -> FleetFile:
     fleets = tuple(_fleets(raw, path.parent, problems))
     policy = _validate(_POLICY, raw.get("policy", {}), ("policy",), problems)
     digest = _digest(raw, problems)
+    terminal = _terminal(raw, problems)
     problems += _beyond_tables(raw, fleets, policy)
+    problems = _unfilled_first(raw, problems)
     if policy is None or problems:
         raise ConfigError(_explain(path, text, problems))
-    return FleetFile(fleets, policy, digest)
+    return FleetFile(fleets, policy, digest, terminal)
 
 
 def _read(path: Path) -> str:
@@ -116,8 +156,10 @@ def _fleet(name: str, table: dict[str, Any], at: Key, problems: list[_Problem]) 
     ]
     spec = _validate(_SPEC, {**table, "name": name}, at, problems)
     if spec is not None:
+        spec = dataclasses.replace(spec, recipe=effective(spec.recipe))
         problems += _recipe_problems(spec, at)
         problems += _repeated(spec, at)
+        problems += _balancer_problems(spec, at)
     return spec
 
 
@@ -136,22 +178,48 @@ def _digest(raw: Mapping[str, Any], problems: list[_Problem]) -> Schedule | None
     return schedule
 
 
+def _terminal(raw: Mapping[str, Any], problems: list[_Problem]) -> Terminal | None:
+    if "terminal" not in raw:
+        return None
+    terminal = _validate(_TERMINAL, raw["terminal"], ("terminal",), problems)
+    for key, wrong in terminals.problems(terminal) if terminal else ():
+        problems.append(_Problem(("terminal", *key), wrong))
+    return terminal
+
+
 def _recipe_problems(spec: FleetSpec, at: Key) -> Iterator[_Problem]:
-    for index, rewrite in enumerate(spec.recipe.rewrite):
-        try:
-            fill(Recipe(rewrite=(rewrite,)), master_address="192.0.2.1", clone_address="192.0.2.2")
-        except ConfigError as error:
-            yield _Problem((*at, "recipe", "rewrite", index, "replace"), str(error))
+    for key, wrong in recipe_check.problems(spec):
+        yield _Problem((*at, "recipe", *key), wrong)
 
 
 def _repeated(spec: FleetSpec, at: Key) -> Iterator[_Problem]:
     if len(set(spec.subnets)) < len(spec.subnets):
         yield _Problem((*at, "subnets"), "a subnet is named twice")
-    if spec.writes.target_group == spec.target_group:
+    types = [kind for kind in (spec.instance_type, *spec.instance_types) if kind]
+    if len(set(types)) < len(types):
+        yield _Problem((*at, "instance_types"), "an instance type is named twice")
+    yield from _writes_problems(spec, at)
+
+
+def _writes_problems(spec: FleetSpec, at: Key) -> Iterator[_Problem]:
+    if spec.writes.by == "proxy" and any(is_under(spec.health.path, p) for p in spec.writes.prefixes):
+        wrong = "holds the health page, so the load balancer would ask the master instead of the clone"
+        yield _Problem((*at, "writes", "prefixes"), wrong)
+    if spec.target_group and spec.writes.target_group == spec.target_group:
         yield _Problem(
             (*at, "writes", "target_group"),
             "expected a target group of its own, which holds only the master; found the fleet's",
         )
+
+
+def _balancer_problems(spec: FleetSpec, at: Key) -> Iterator[_Problem]:
+    secure, certificate = spec.balancer.protocol == "HTTPS", spec.balancer.certificate
+    if secure != bool(certificate):
+        wrong = "is missing; HTTPS needs one" if secure else 'is of use only with protocol = "HTTPS"'
+        yield _Problem((*at, "balancer", "certificate"), wrong)
+    if spec.writes.target_group and not spec.target_group:
+        wrong = "is of use only beside the fleet's own `target_group`; name both, or let `adopt` make both"
+        yield _Problem((*at, "writes", "target_group"), wrong)
 
 
 def _with_key_file(spec: FleetSpec, folder: Path, at: Key, problems: list[_Problem]) -> FleetSpec:
@@ -191,8 +259,8 @@ def _beyond_tables(
     raw: Mapping[str, Any], fleets: tuple[FleetSpec, ...], policy: Policy | None
 ) -> Iterator[_Problem]:
     """What no table shows by itself."""
-    for name in raw.keys() - {"fleets", "policy", "digest"}:
-        yield _Problem((name,), f"unknown key.{did_you_mean(name, ['fleets', 'policy', 'digest'])}")
+    for name in raw.keys() - set(_TOP):
+        yield _Problem((name,), f"unknown key.{did_you_mean(name, _TOP)}")
     yield from _shared(fleets)
     if policy is not None:
         largest = max((spec.max_clones for spec in fleets), default=0)
@@ -205,7 +273,8 @@ def _shared(fleets: tuple[FleetSpec, ...]) -> Iterator[_Problem]:
     for part in ("master", "target_group"):
         owners: dict[str, str] = {}
         for spec in fleets:
-            owner = owners.setdefault(getattr(spec, part), spec.name)
+            value = getattr(spec, part)
+            owner = owners.setdefault(value, spec.name) if value else spec.name
             if owner != spec.name:
                 yield _Problem(("fleets", spec.name, part), f"is that of the fleet {owner} already")
 
@@ -219,6 +288,13 @@ def _explain(path: Path, text: str, problems: list[_Problem]) -> str:
 def _sentence(problem: _Problem) -> str:
     dotted = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in problem.key)[1:]
     return problem.wrong if problem.wrong.startswith(dotted) else f"{dotted}: {problem.wrong}"
+
+
+def _unfilled_first(raw: Mapping[str, Any], problems: list[_Problem]) -> list[_Problem]:
+    """Of what a person has not filled in yet, only that."""
+    empty = [key for key, value in leaves(raw) if value == FILL_IN]
+    others = [each for each in problems if not any(key[: len(each.key)] == each.key for key in empty)]
+    return [*others, *(_Problem(key, f"{FILL_IN} stands here still") for key in empty)]
 
 
 def _inside(value: Any, key: Key) -> Any:

@@ -11,7 +11,7 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackRequestError
 from slack_sdk.web import SlackResponse
 
-from bot.domain.errors import ChatError
+from bot.domain.errors import ChatError, ChatUnavailable
 
 TIMEOUT = 10
 """Seconds for one call."""
@@ -28,6 +28,7 @@ _BROKEN = 500
 _OUT_OF_ORDER = frozenset(("internal_error", "fatal_error", "service_unavailable", "request_timeout"))
 
 _TOKEN = "Slack does not accept my token; put a valid one into SLACK_BOT_TOKEN and start me again."  # noqa: S105 (no secret)
+_SLOWER = "Slack asks me to slow down. Try again in a minute."
 _INVITE = "I am not in that channel. Type `/invite @clonebot` there, then try again."
 _WORDS = {
     "not_in_channel": _INVITE,
@@ -41,7 +42,6 @@ _WORDS = {
     "account_inactive": _TOKEN,
     "token_revoked": _TOKEN,
     "token_expired": _TOKEN,
-    "ratelimited": "Slack asks me to slow down. Try again in a minute.",
 }
 
 
@@ -53,7 +53,7 @@ class SlackRefused(ChatError):
         self.code = code
 
 
-class NoAnswer(ChatError):
+class NoAnswer(ChatUnavailable):
     """Slack did not answer: the call may have been carried out or not."""
 
 
@@ -92,7 +92,7 @@ class Caller:
                 wait = asked.seconds
                 patience -= wait
                 if patience < 0:
-                    raise SlackRefused(method.__name__.replace("_", "."), "ratelimited") from asked
+                    raise ChatUnavailable(_SLOWER) from asked
             except NoAnswer:
                 if not pauses:
                     raise
@@ -110,13 +110,16 @@ def _try(method: Callable[..., SlackResponse], arguments: dict[str, Any]) -> Sla
     try:
         return method(**arguments)
     except SlackApiError as error:
-        raise _refusal(method.__name__, error.response) from error
+        raise refusal(method.__name__, error.response) from error
     except NETWORK as error:
         raise NoAnswer("Slack cannot be reached just now. Try again in a minute.") from error
 
 
-def _refusal(method: str, response: Any) -> ChatError:
-    """What a refusal means. `response` is a SlackResponse, or a dict where Slack sent something else."""
+def refusal(method: str, response: Any) -> ChatError:
+    """What a refusal means: SlackRefused if Slack itself said no.
+
+    `response` is a SlackResponse, or a dict where Slack sent something else.
+    """
     code = str(response.get("error") or "unknown_error")
     status = getattr(response, "status_code", 0)
     if status == _RATE_LIMITED or code == "ratelimited":

@@ -12,21 +12,27 @@ from slack_sdk import WebClient
 from slack_sdk.webhook import WebhookClient
 
 from bot.domain.digest import Digest
+from bot.domain.doctor.diagnosis import Diagnosis
 from bot.domain.errors import ChatError
+from bot.domain.notice import Notice
 from bot.domain.operation import Operation
 from bot.domain.people import Person
 from bot.slack.calls import NETWORK, TIMEOUT, Caller, NoAnswer, SlackRefused
 from bot.slack.people import find_person
+from bot.slack.reports import post_report
 from bot.slack.views.answer import show_answer, show_note
 from bot.slack.views.card import show_operation
 from bot.slack.views.digest import show_digest
-from bot.slack.views.message import Message
+from bot.slack.views.doctor import show_diagnosis, told_to_who_asked
+from bot.slack.views.message import NO_PREVIEWS, Message, content
 from bot.world import Request
 
 _LOG = logging.getLogger(__name__)
 _OK = 200
 _EVENT = "clonebot_operation"
 _DIGEST = "clonebot_digest"
+_NOTICE = "clonebot_notice"
+_REPORT = "clonebot_report"
 _SLACKS_OWN = ("https", "hooks.slack.com")
 _PAGE = 200
 _EARLIER = 600
@@ -57,11 +63,20 @@ class SlackChat:
 
     def answer(self, request: Request, title: str, lines: Sequence[str]) -> None:
         """Tell only the person who asked, where they asked."""
-        view = show_answer(title, lines)
+        self._answer(request, show_answer(title, lines))
+
+    def _answer(self, request: Request, view: Message) -> None:
         if not self._reply(request.reply_to, view):
             self._caller.call(
-                self._client.chat_postEphemeral, channel=request.channel, user=request.user, **_content(view)
+                self._client.chat_postEphemeral, channel=request.channel, user=request.user, **content(view)
             )
+
+    def report(self, request: Request, channel: str, diagnosis: Diagnosis) -> None:
+        """Post a card in the fleet's channel, with the report in its thread; tell who asked where it is."""
+        metadata = {"event_type": _REPORT, "event_payload": {"request": request.id}}
+        card = self._post_once(channel, diagnosis.at, metadata, show_diagnosis(diagnosis))
+        post_report(self._client, self._caller, channel, card, diagnosis)
+        self._answer(request, told_to_who_asked(diagnosis, channel))
 
     def show(self, operation: Operation) -> str:
         """Post the operation's live message, or bring it up to date; return its id."""
@@ -78,14 +93,22 @@ class SlackChat:
             again=False,
             channel=operation.channel,
             thread_ts=message,
-            **_content(show_note(text)),
-            **_NO_PREVIEWS,
+            **content(show_note(text)),
+            **NO_PREVIEWS,
         )
 
     def post_digest(self, channel: str, digest: Digest) -> str:
         """Post a digest, unless one with its id is there; return the message's id."""
         metadata = {"event_type": _DIGEST, "event_payload": {"digest": digest.id}}
-        found = self._find_marked(channel, digest.due or digest.at, metadata)
+        return self._post_once(channel, digest.due or digest.at, metadata, show_digest(digest))
+
+    def post_notice(self, channel: str, notice: Notice) -> str:
+        """Post a notice, unless one with its id is there; return the message's id."""
+        metadata = {"event_type": _NOTICE, "event_payload": {"notice": notice.id}}
+        return self._post_once(channel, notice.at, metadata, show_answer(notice.title, notice.lines))
+
+    def _post_once(self, channel: str, born: datetime, metadata: dict[str, Any], view: Message) -> str:
+        found = self._find_marked(channel, born, metadata)
         if found:
             return found
         answer = self._caller.call(
@@ -93,8 +116,8 @@ class SlackChat:
             again=False,
             channel=channel,
             metadata=metadata,
-            **_content(show_digest(digest)),
-            **_NO_PREVIEWS,
+            **content(view),
+            **NO_PREVIEWS,
         )
         return str(answer["ts"])
 
@@ -104,7 +127,7 @@ class SlackChat:
             return False
         hook = WebhookClient(url, timeout=TIMEOUT, retry_handlers=[], logger=_LOG)
         try:
-            answer = hook.send(response_type="ephemeral", replace_original=False, **_content(view))
+            answer = hook.send(response_type="ephemeral", replace_original=False, **content(view))
         except NETWORK as error:
             _LOG.warning("Slack's reply address did not answer: %s", type(error).__name__)
             return False
@@ -126,7 +149,7 @@ class SlackChat:
                 channel=operation.channel,
                 ts=message,
                 metadata=_metadata(operation),
-                **_content(show_operation(operation)),
+                **content(show_operation(operation)),
             )
         except SlackRefused as refused:
             if refused.code != "message_not_found":
@@ -154,8 +177,8 @@ class SlackChat:
             again=False,
             channel=operation.channel,
             metadata=_metadata(operation),
-            **_content(show_operation(operation)),
-            **_NO_PREVIEWS,
+            **content(show_operation(operation)),
+            **NO_PREVIEWS,
         )
         return str(answer["ts"])
 
@@ -191,13 +214,6 @@ class SlackChat:
             and found.get("event_type") == metadata["event_type"]
             and all(payload.get(name) == value for name, value in metadata["event_payload"].items())
         )
-
-
-_NO_PREVIEWS = {"unfurl_links": False, "unfurl_media": False}
-
-
-def _content(view: Message) -> dict[str, Any]:
-    return {"text": view.text, "blocks": list(view.blocks)}
 
 
 def _metadata(operation: Operation) -> dict[str, Any]:

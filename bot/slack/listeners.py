@@ -1,6 +1,5 @@
 """What people type and press becomes a Request: recorded first, acknowledged then, worked on elsewhere."""
 
-import hashlib
 import logging
 import re
 import secrets
@@ -9,13 +8,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
-from slack_bolt import Ack, App, BoltContext, BoltResponse
+from slack_bolt import Ack, App, BoltContext, BoltRequest, BoltResponse
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.error import BoltUnhandledRequestError
+from slack_bolt.middleware import Middleware
 from slack_sdk import WebClient
 
 from bot.domain.errors import BotError
+from bot.domain.naming import request_id
+from bot.domain.words import storable
 from bot.slack.calls import TIMEOUT
+from bot.slack.shape import is_readable
 from bot.slack.views.answer import show_answer
 from bot.slack.views.card import APPROVE, CANCEL, DENY
 from bot.world import Chat, Request
@@ -23,9 +26,6 @@ from bot.world import Chat, Request
 _LOG = logging.getLogger(__name__)
 _THREADS = 32
 """Bolt's own five are all busy as soon as five people wait for the records."""
-_LONGEST = 4000
-_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-"""Crockford's: nothing that people mistake for something else."""
 _DOUBLE_CLICK = 10
 """Seconds within which the same button pressed by the same person counts once."""
 _VERBS = {APPROVE: "approve", DENY: "deny", CANCEL: "cancel"}
@@ -52,6 +52,7 @@ def _quiet_app(client: WebClient, signing_secret: str) -> App:
     app = App(
         client=WebClient(base_url=client.base_url, timeout=TIMEOUT, retry_handlers=[], logger=logger),
         signing_secret=signing_secret,
+        before_authorize=_Guard(),
         authorize=lambda: AuthorizeResult(enterprise_id=None, team_id=None, bot_token=token),
         listener_executor=ThreadPoolExecutor(_THREADS, thread_name_prefix="slack"),
         raise_error_for_unhandled_request=True,
@@ -61,10 +62,16 @@ def _quiet_app(client: WebClient, signing_secret: str) -> App:
     return app
 
 
-def request_id(*parts: str) -> str:
-    """A short id that is the same for the same parts."""
-    number = int.from_bytes(hashlib.sha256("\0".join(parts).encode()).digest()[:5], "big")
-    return "op-" + "".join(_ALPHABET[number >> shift & 31] for shift in range(35, -1, -5))
+class _Guard(Middleware):
+    """Stands before Bolt or a listener reads what is not there; both take a form for granted."""
+
+    def process(self, *, req: BoltRequest, next: Callable[[], BoltResponse], **_: Any) -> BoltResponse:  # noqa: A002 (Bolt's name)
+        return next() if is_readable(req.body) else _refuse(req.body)
+
+
+def _refuse(body: Mapping[str, Any]) -> BoltResponse:
+    _LOG.warning("Slack sent something that nobody asked for: %r", str(body.get("type"))[:40])
+    return BoltResponse(status=404)
 
 
 class _Commands:
@@ -112,8 +119,7 @@ class _Reporter:
     def report(self, error: Exception, body: dict[str, Any], context: BoltContext) -> BoltResponse | None:
         """Log the trace, and give the person a reference to it."""
         if isinstance(error, BoltUnhandledRequestError):
-            _LOG.warning("Slack sent something that nobody asked for: %r", str(body.get("type"))[:40])
-            return BoltResponse(status=404)
+            return _refuse(body)
         reference = secrets.token_hex(4)
         _LOG.error("A request from Slack failed; its reference is %s", reference, exc_info=error)
         self._tell(
@@ -133,7 +139,7 @@ def read_command(body: Mapping[str, Any]) -> Request:
     return replace(
         _read_sender(body),
         id=request_id(str(body["trigger_id"])),
-        text=_keep_whole(str(body.get("text") or ""))[:_LONGEST],
+        text=storable(str(body.get("text") or "")),
     )
 
 
@@ -169,8 +175,3 @@ def _read_sender(body: Mapping[str, Any]) -> Request:
         via="slack",
         reply_to=str(body.get("response_url") or ""),
     )
-
-
-def _keep_whole(text: str) -> str:
-    """Join the halves of characters that JSON may carry alone: they can be neither stored nor hashed."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", " ")

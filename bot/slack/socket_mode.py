@@ -10,8 +10,8 @@ from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_sdk.errors import SlackApiError
 from slack_sdk.socket_mode.builtin import SocketModeClient
 
-from bot.domain.errors import ChatError, ConfigError
-from bot.slack.calls import NETWORK
+from bot.domain.errors import ChatError, ChatUnavailable, ConfigError
+from bot.slack.calls import NETWORK, SlackRefused, refusal
 
 _THREADS = 32
 _PING = 3
@@ -32,6 +32,7 @@ class _Socket:
 
     def close(self) -> None:
         self._client.message_workers.shutdown(wait=True)
+        self._client.logger.setLevel(logging.CRITICAL)  # its reader would report that we hang up
         _hang_up(self._client)
         self._app.listener_runner.listener_executor.shutdown(wait=True)
 
@@ -54,15 +55,18 @@ def _open(client: SocketModeClient, address: str) -> None:
     try:
         client.connect()
     except SlackApiError as error:
+        refused = refusal("apps_connections_open", error.response)
+        if not isinstance(refused, SlackRefused):
+            raise ChatUnavailable(f"Slack at {address} is out of order just now.") from error
         raise ConfigError(
-            f"Slack does not accept SLACK_APP_TOKEN ({error.response.get('error')}). "
+            f"Slack does not accept SLACK_APP_TOKEN ({refused.code}). "
             "It begins with xapp- and has the scope connections:write; make one under "
             "Basic Information, App-Level Tokens of your Slack app."
         ) from error
     except NETWORK as error:
-        raise ChatError(f"Slack cannot be reached at {address}.") from error
+        raise ChatUnavailable(f"Slack cannot be reached at {address}.") from error
     if not client.is_connected():
-        raise ChatError(f"Slack at {address} does not take a Socket Mode connection.")
+        raise ChatUnavailable(f"Slack at {address} does not take a Socket Mode connection.")
 
 
 def _hang_up(client: SocketModeClient) -> None:
@@ -71,4 +75,5 @@ def _hang_up(client: SocketModeClient) -> None:
     if session is not None and session.sock is not None:
         with contextlib.suppress(OSError):
             session.sock.shutdown(socket.SHUT_RDWR)
-    client.close()
+    with contextlib.suppress(AttributeError):  # its reader, just woken, may have closed it
+        client.close()

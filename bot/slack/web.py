@@ -15,8 +15,16 @@ _TIMESTAMP = re.compile(r"[0-9]{1,12}")
 _SIGNATURE = re.compile(r"v0=[0-9a-f]{64}")
 
 
-def build_web(get_app: Callable[[], App | None], signing_secret: str, registry: CollectorRegistry) -> Flask:
-    """Make the web application. `get_app` returns None until the bot is ready; then Slack is told to wait."""
+def build_web(
+    get_app: Callable[[], App | None],
+    signing_secret: str,
+    registry: CollectorRegistry,
+    trouble: Callable[[], str] = lambda: "",
+) -> Flask:
+    """Make the web application. `get_app` returns None until the bot is ready; then Slack is told to wait.
+
+    `trouble` says why nothing could be done just now, if so: whoever asks something is told the same.
+    """
     web = Flask("clonebot", static_folder=None)
     web.config["MAX_CONTENT_LENGTH"] = _LARGEST_BYTES
     verifier = SignatureVerifier(signing_secret)
@@ -34,7 +42,10 @@ def build_web(get_app: Callable[[], App | None], signing_secret: str, registry: 
 
     @web.get("/readyz")
     def ready() -> Response:
-        return _text("ready", 200) if get_app() else _text("starting", 503)
+        if not get_app():
+            return _text("starting", 503)
+        why = trouble()
+        return _text(why, 503) if why else _text("ready", 200)
 
     @web.get("/metrics")
     def metrics() -> Response:

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import paramiko
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -25,6 +25,9 @@ _KEEP_ALIVE_SECONDS = 15
 _SESSIONS = 8
 """At once on one connection; sshd allows ten (MaxSessions)."""
 _ORDER = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa")
+
+_REFUSED_UNTOLD = "Unable to open channel."
+BUSY: Final = paramiko.common.OPEN_FAILED_RESOURCE_SHORTAGE
 
 Keys = tuple[tuple[str, str], ...]
 _Where = tuple[str, str, int, str, str]
@@ -73,6 +76,20 @@ class Line:
             self._connection = None
 
 
+def open_channel(transport: paramiko.Transport, kind: str, **how: Any) -> paramiko.Channel:
+    """Open a channel on a connection. A ChannelException says that it was refused, and the connection works.
+
+    Of several that are refused at once, paramiko tells only one why; the others look as if the connection
+    were broken, and whoever closed it would end what others do on it.
+    """
+    try:
+        return transport.open_channel(kind, **how)
+    except paramiko.SSHException as error:
+        if str(error) == _REFUSED_UNTOLD and transport.is_active():
+            raise paramiko.ChannelException(BUSY, "refused together with others") from error
+        raise
+
+
 class Connections:
     """At most `keep` idle connections, by server. Safe to use from several threads.
 
@@ -107,13 +124,6 @@ class Connections:
         for line in lines:
             line.close()
 
-    def pinned(self, spec: FleetSpec, server: Server) -> Keys:
-        """Return the keys that this server must show. ServerUnreachable if none is known yet."""
-        keys = read_keys(self._host_keys(spec, server))
-        if not keys:
-            raise ServerUnreachable(f"{server.id}: no host key seen yet, so it cannot be trusted.")
-        return tuple(sorted(keys, key=lambda key: _ORDER.index(key[0]) if key[0] in _ORDER else len(_ORDER)))
-
     def _take(self, spec: FleetSpec, server: Server) -> Line:
         where = (server.id, server.address, spec.ssh.port, spec.ssh.user, spec.ssh.key_file)
         with self._lock:
@@ -130,10 +140,17 @@ class Connections:
         for old in surplus:
             old.close()
 
+    def _pinned(self, spec: FleetSpec, server: Server) -> Keys:
+        """The keys that this server must show. ServerUnreachable if none is known yet."""
+        keys = read_keys(self._host_keys(spec, server))
+        if not keys:
+            raise ServerUnreachable(f"{server.id}: no host key seen yet, so it cannot be trusted.")
+        return tuple(sorted(keys, key=lambda key: _ORDER.index(key[0]) if key[0] in _ORDER else len(_ORDER)))
+
     def _open(self, spec: FleetSpec, server: Server) -> Connection:
         if not server.address:
             raise ServerUnreachable(f"{server.id} has no address yet.")
-        keys, own = self.pinned(spec, server), _own_key(spec)
+        keys, own = self._pinned(spec, server), _own_key(spec)
         with _in_our_words(spec, server):
             return _connect(spec, check_address(server.address), keys, own, self._patience)
 
@@ -203,10 +220,15 @@ def _in_our_words(spec: FleetSpec, server: Server) -> Iterator[None]:
         ) from error
     except paramiko.AuthenticationException as error:
         raise ServerUnreachable(
-            f"{at} does not let {spec.ssh.user} in with the key {spec.ssh.key_file}."
+            f"{at} does not let {spec.ssh.user} in with the key {spec.ssh.key_file}. "
+            f"Correct `ssh` of [fleets.{spec.name}], or add the key to that account's authorized_keys."
         ) from error
     except (OSError, EOFError, paramiko.SSHException) as error:
-        raise ServerUnreachable(f"{at} cannot be reached over SSH: {error or 'no answer'}.") from error
+        raise ServerUnreachable(f"{at} cannot be reached over SSH: {_why(error)}.") from error
+
+
+def _why(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or "no answer"
 
 
 def _transport(connection: Connection) -> paramiko.Transport:

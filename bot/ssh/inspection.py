@@ -1,58 +1,66 @@
 """Collects what the proof needs to know of one server."""
 
+import time
 from base64 import b64decode, b64encode
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from itertools import islice
-
-import paramiko
 
 from bot.domain.errors import RemoteFailed
 from bot.domain.fleet import FleetSpec, Recipe, Server
 from bot.domain.proof import Facts
-from bot.ssh.connections import Connections, Line
-from bot.ssh.manifest import fingerprinting
-from bot.ssh.names import check_address, check_content, check_services, read_keys
-from bot.ssh.preparation import READ, by_file, show_files
+from bot.domain.recipe import job_files
+from bot.domain.relay import Relay
+from bot.domain.sweeping import AMONG
+from bot.ssh import machine
+from bot.ssh.asking import Asker
+from bot.ssh.connections import Connections
+from bot.ssh.habits import MASTERS, SEEK, look_calls, read_habits
+from bot.ssh.manifest import fingerprinting, records
+from bot.ssh.names import check_content, check_jobs, check_name, check_patterns, check_services, read_keys
+from bot.ssh.preparation import READ, STATE, by_file, show_files
+from bot.ssh.probing import LOOK, find_astray, virtual_hosts
 from bot.ssh.rewriting import holds
-from bot.ssh.shell import Script, Shell, lost_connections, until
+from bot.ssh.shell import Script, Shell, shown_key
 
-_HEALTH_SECONDS = 5
-_STATUS_LINE_BYTES = 1024
-_AT_REST = {"inactive", "failed", "unknown"}
-_PROHIBITED = 1
-"""SSH's code for a channel that is "administratively prohibited"."""
+_AT_REST = {"inactive", "failed"}
 
 _FACTS = r"""
+mark=$R$state/first-boot
+
 identity() {
-    printf '%s\n' "$(head -c 100 -- "$R/etc/machine-id" 2>/dev/null | tr -d '\n')"
-    printf '%s\n' "$(hostname 2>/dev/null || uname -n)"
+    id=
+    { read -r id <"$R/etc/machine-id"; } 2>/dev/null
+    printf '%.100s\n' "$id"
+    hostname 2>/dev/null || uname -n
 }
 
+# One word for each property; another one that starts it has a word of its own.
 service() {
-    printf '%s\n' "$(systemctl is-active "$1" 2>/dev/null | head -n 1)"
-    printf '%s\n' "$(systemctl is-enabled "$1" 2>&1 | tr '\n' ' ')"
+    set -f
+    said=$(systemctl show --property LoadState,ActiveState,UnitFileState,TriggeredBy -- "$1" 2>/dev/null)
+    printf '%s ' $said
+    set +f
+    printf '\n'
+}
+
+scheduled() {
+    for place; do
+        if [ -d "$R$place" ]; then set -- "$R$place"/*; else set -- "$R$place"; fi
+        for file; do if [ -f "$file" ]; then printf 'there'; fi; done
+    done
+    printf '\n'
 }
 
 host_keys() {
     for file in "$R"/etc/ssh/ssh_host_*_key.pub; do
-        if [ -f "$file" ]; then head -c 4096 -- "$file"; fi
+        if [ -f "$file" ]; then
+            { read -r key || [ -n "$key" ]; } <"$file"
+            printf '%.4096s\n' "$key"
+        fi
     done
 }
 """
-
-# A hardened sshd lets no connections through; bash can make one.
-_ASK = r"""
-ask() {
-    command -v bash >/dev/null || fail "AllowTcpForwarding is off in its sshd, and it has no bash"
-    timeout 5 bash -c 'exec 3<>"/dev/tcp/$1/$2" && printf %s "$3" | cat >&3 && head -n 1 <&3' - "$@" || :
-}
-"""
-
-
-class _Forbidden(Exception):
-    """The server's sshd lets no connections through."""
 
 
 def read_clock(shell: Shell, spec: FleetSpec, server: Server) -> int:
@@ -71,46 +79,75 @@ def collect(  # noqa: PLR0913, PLR0917 (whom to ask, what, and over which connec
     server: Server,
     recipe: Recipe,
     as_of: int,
+    relay: Relay | None,
 ) -> Facts:
     """Look at a server; changes nothing there."""
-    said = iter(shell.run(spec, server, _script(spec, recipe, as_of)).decode(errors="replace").split("\n"))
-    machine_id, hostname, digest, trouble = islice(said, 4)
-    services = {name: (next(said), next(said)) for name in recipe.services}
+    script = _script(spec, server, recipe, as_of, relay)
+    printed = shell.run(spec, server, script)
+    arrived = time.time()
+    said = iter(printed.decode(errors="replace").split("\n"))
+    machine_id, hostname, digest, trouble, later = islice(said, 5)
+    services = {name: _properties(next(said)) for name in recipe.services}
+    jobs = {job: next(said) for job in recipe.jobs}
     texts = {file: b64decode(next(said)) for file in by_file(recipe)}
-    with connections.line(spec, server) as line, lost_connections(server):
-        shown = _fingerprint(line.transport().get_remote_server_key().asbytes())
+    habits = read_habits(said, recipe)
+    kind, _, hosts = next(said).partition(" ")
+    names = virtual_hosts(kind, b64decode(hosts).decode(errors="replace"), spec.health.port)
+    seen = machine.read(said, arrived)
+    asker = Asker(shell, connections, spec, server)
+    shown = _fingerprint(shown_key(connections, spec, server).asbytes())
     return Facts(
         host_keys=frozenset({shown, *_fingerprints(said)}),
         machine_id=machine_id,
         hostname=hostname,
-        running=frozenset(name for name, (active, _) in services.items() if active not in _AT_REST),
-        masked=frozenset(name for name, (_, enabled) in services.items() if _cannot_start(enabled)),
+        running=frozenset(name for name, unit in services.items() if unit["ActiveState"] not in _AT_REST),
+        masked=frozenset(name for name, unit in services.items() if _cannot_start(unit)),
+        jobs=frozenset(job for job, there in jobs.items() if there),
         settings=frozenset(f for f, rewrites in by_file(recipe).items() if holds(texts[f], rewrites)),
         content="" if trouble else digest.split(" ")[0],
-        health=_health(shell, connections, spec, server),
+        later=frozenset(record.decode(errors="backslashreplace") for record in records(b64decode(later))),
+        health=asker.ask(spec.health.path).status,
+        relays=bool(kind),
+        habits=habits,
+        astray=tuple(find_astray(asker, relay, names)) if relay and kind else (),
+        machine=seen,
     )
 
 
-def _script(spec: FleetSpec, recipe: Recipe, as_of: int) -> Script:
+def _script(spec: FleetSpec, server: Server, recipe: Recipe, as_of: int, relay: Relay | None) -> Script:
     check_services(recipe)
-    calls: list[Sequence[str]] = [("identity",), ("fingerprint", *check_content(spec.content))]
+    check_jobs(recipe)
+    check_patterns(recipe)
+    paths = check_content(spec.content)
+    calls: list[Sequence[str]] = [("identity",), ("fingerprint", *paths), ("later", *paths)]
     calls += [("service", name) for name in recipe.services]
+    calls += [("scheduled", *job_files(job)) for job in recipe.jobs]
     calls += show_files(tuple(by_file(recipe)))
-    calls.append(("host_keys",))
+    calls += look_calls(recipe)
+    calls += show_files(tuple(template.file for template in recipe.template))
+    calls += [("relays", "names" if relay else ""), ("machine", *paths), ("host_keys",)]
+    tools = READ + LOOK + AMONG + MASTERS + SEEK + machine.LOOK
     return Script(
         what="looking at it",
-        functions=fingerprinting(spec.content.exclude) + READ + _FACTS,
+        functions=fingerprinting(spec.content.exclude) + tools + _FACTS,
         calls=calls,
-        values={"as_of": str(as_of)},
+        values={"as_of": str(as_of), "state": f"{STATE}/{check_name(server.id, 'id')}"},
         seconds=300,
     )
 
 
-def _cannot_start(enabled: str) -> bool:
-    """Judge what `systemctl is-enabled` said. "masked-runtime" would not outlive a reboot."""
-    said = enabled.strip()
-    unknown = said.startswith("Failed to get unit file state") and "No such file" in said
-    return said in {"masked", "not-found"} or unknown
+def _properties(line: str) -> Mapping[str, str]:
+    """What `systemctl show` said of a unit; a server without systemd says nothing, and proves nothing."""
+    words = line.split()
+    pairs = (word.partition("=") for word in words if "=" in word)
+    starters = " ".join(word for word in words if word.endswith(".socket"))
+    return {"ActiveState": "", **{name: value for name, _, value in pairs}, "TriggeredBy": starters}
+
+
+def _cannot_start(unit: Mapping[str, str]) -> bool:
+    """It must be masked for good, not until a reboot; and a socket would start it when somebody knocks."""
+    off = unit.get("UnitFileState") == "masked" or unit.get("LoadState") == "not-found"
+    return off and not unit["TriggeredBy"]
 
 
 def _fingerprints(lines: Iterator[str]) -> Iterator[str]:
@@ -119,47 +156,3 @@ def _fingerprints(lines: Iterator[str]) -> Iterator[str]:
 
 def _fingerprint(key: bytes) -> str:
     return "SHA256:" + b64encode(sha256(key).digest()).decode().rstrip("=")
-
-
-def _health(shell: Shell, connections: Connections, spec: FleetSpec, server: Server) -> int:
-    """Ask for the health page as the load balancer does, from the server itself; 0 if nobody answers."""
-    host, port, path = check_address(server.address), spec.health.port, spec.health.path
-    if not path.startswith("/") or not path.isascii() or not path.isprintable() or " " in path:
-        raise RemoteFailed(f"The health page's path {path!r} cannot be asked for.")
-    request = (
-        f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nUser-Agent: clonebot\r\nConnection: close\r\n\r\n"
-    )
-    try:
-        with connections.line(spec, server) as line, line.slot(), lost_connections(server):
-            return _status(_through(line, (host, port), request.encode()))
-    except _Forbidden:
-        script = Script(
-            what="asking for its health page", functions=_ASK, calls=[("ask", host, str(port), request)]
-        )
-        return _status(shell.run(spec, server, script))
-
-
-def _through(line: Line, where: tuple[str, int], request: bytes) -> bytes:
-    """Ask through the SSH connection; return the first line of the answer, empty if there is none."""
-    try:
-        channel = line.transport().open_channel(
-            "direct-tcpip", dest_addr=where, src_addr=("127.0.0.1", 0), timeout=_HEALTH_SECONDS
-        )
-    except paramiko.ChannelException as error:
-        if error.code == _PROHIBITED:
-            raise _Forbidden from error
-        return b""
-    answer = b""
-    with until(channel, _HEALTH_SECONDS), suppress(OSError, EOFError):
-        channel.sendall(request)
-        while b"\n" not in answer and len(answer) < _STATUS_LINE_BYTES:
-            if not (more := channel.recv(_STATUS_LINE_BYTES)):
-                break
-            answer += more
-    return answer
-
-
-def _status(answer: bytes) -> int:
-    words = answer.split(b"\n")[0].split()
-    status = words[1] if len(words) > 1 and words[0].startswith(b"HTTP/") else b""
-    return int(status) if status.isdigit() and len(status) == len("200") else 0

@@ -6,14 +6,15 @@ from binascii import Error as NotBase64
 from collections.abc import Iterable
 
 from bot.domain.errors import RemoteFailed
-from bot.domain.fleet import Content, FleetSpec, Recipe, Server
+from bot.domain.fleet import Content, FleetSpec, Recipe
+from bot.domain.recipe import job_files
+from bot.domain.shape import PATTERN
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 _SERVICE = re.compile(r"[A-Za-z0-9_@][A-Za-z0-9_.@:\\-]{0,255}")
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}\$?")
 _ADDRESS = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:-]{0,253}")
 _KEY = re.compile(r"([a-z0-9@.-]+)[ \t]+([A-Za-z0-9+/]+={0,3})(?:\s|$)")
-_LONGEST_HOST_NAME = 63
 
 
 def check_name(name: str, what: str) -> str:
@@ -35,6 +36,22 @@ def check_services(recipe: Recipe) -> None:
     """Raise RemoteFailed unless every service is the name of a unit."""
     for service in (*recipe.services, *recipe.restart):
         _checked(_SERVICE, service, "service")
+
+
+def check_jobs(recipe: Recipe) -> None:
+    """Raise RemoteFailed unless every job is one that can be taken off a clone."""
+    for job in recipe.jobs:
+        if not job_files(job):
+            raise RemoteFailed(f"{job!r} cannot be used as a job: correct recipe.jobs in the fleet file.")
+
+
+def check_patterns(recipe: Recipe) -> None:
+    """Raise RemoteFailed unless all that is to be taken away lies below some folder."""
+    for pattern in (*recipe.remove, *recipe.truncate, *recipe.clean, *recipe.spools):
+        if not re.fullmatch(PATTERN, pattern) or not pattern.isprintable():
+            raise RemoteFailed(
+                f"{pattern!r} cannot be taken from a clone: correct [recipe] in the fleet file."
+            )
 
 
 def check_path(path: str) -> str:
@@ -76,14 +93,6 @@ def _holds(kind: str, encoded: str) -> bool:
         return b64decode(encoded, validate=True)[4:].startswith(kind.encode())
     except NotBase64:
         return False
-
-
-def host_name(fleet: str, server: Server) -> str:
-    """Make the host name of a clone, which no other server has."""
-    own = re.sub(r"[^a-z0-9]+", "-", server.id.removeprefix("i-").lower()).strip("-")
-    front = re.sub(r"[^a-z0-9]+", "-", fleet.lower()).strip("-")
-    room = _LONGEST_HOST_NAME - len(own) - len("-clone-")
-    return f"{front[: max(room, 1)]}-clone-{own}"
 
 
 def _checked(pattern: re.Pattern[str], text: str, what: str) -> str:

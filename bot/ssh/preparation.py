@@ -7,7 +7,12 @@ from itertools import groupby
 
 from bot.domain.errors import RemoteFailed
 from bot.domain.fleet import FleetSpec, Recipe, Rewrite, Server
-from bot.ssh.names import check_name, check_path, check_services, host_name
+from bot.domain.recipe import host_name, job_files
+from bot.domain.relay import Relay
+from bot.domain.sweeping import AMONG, SWEEP
+from bot.ssh import relaying
+from bot.ssh.habits import ENROL, MASTERS, sweep_calls, write_calls
+from bot.ssh.names import check_jobs, check_name, check_path, check_patterns, check_services
 from bot.ssh.rewriting import rewritten
 from bot.ssh.shell import Script, Shell
 
@@ -25,49 +30,57 @@ show() {
 
 _CHANGE = """
 state=$R$state
-mkdir -p -- "$state" && chmod 0700 "$state" || fail "$state cannot be made"
+mark=$state/first-boot
+[ -d "$state" ] || install -d -m 0700 -- "$state" || fail "$state cannot be made"
 
+# All at once, unless their first boot has masked them: after each mask systemd reads all its units anew.
 stop() {
-    systemctl stop "$1" >/dev/null 2>&1
-    systemctl disable "$1" >/dev/null 2>&1
-    systemctl mask "$1" >/dev/null 2>&1 && return
-    # A unit file that somebody wrote in /etc is in the way of the mask.
+    for starter in $(systemctl show --property TriggeredBy --value "$@" 2>/dev/null); do
+        case $starter in *.socket) set -- "$@" "$starter" ;; esac
+    done
+    open=
+    for service; do is_masked "$service" || open=yes; done
+    # Masked first, so that nothing starts them in between.
+    [ -z "$open" ] || said=$(systemctl mask "$@" 2>&1 >/dev/null) || fail "$* cannot be masked: $said"
+    systemctl stop "$@" >/dev/null 2>&1
+    return 0
+}
+
+# A unit file that somebody wrote in /etc is in the way of a mask.
+is_masked() {
     unit=$R/etc/systemd/system/$1
     case $1 in *.*) ;; *) unit=$unit.service ;; esac
+    [ ! "$unit" -ef /dev/null ] || return 0
     [ ! -f "$unit" ] || mv -f -- "$unit" "$unit.before-clone" || fail "$unit cannot be set aside"
-    systemctl daemon-reload >/dev/null 2>&1
-    said=$(systemctl mask "$1" 2>&1 >/dev/null) || fail "$1 cannot be masked: $said"
+    return 1
+}
+
+unschedule() {
+    if [ -d "$R$1" ]; then set -- "$R$1"/*; else set -- "$R$1"; fi
+    for file; do
+        [ -f "$file" ] || continue
+        kept=$state/jobs${file#"$R"}
+        mkdir -p -- "${kept%/*}" && mv -f -- "$file" "$kept" || fail "$file cannot be taken off"
+    done
 }
 
 put() {
     file=$(readlink -f -- "$R$1") || fail "$1 is gone"
     case $file in "$R"/*) ;; *) fail "$1 leads out of ssh.root" ;; esac
     [ "$(sha256sum <"$file")" = "$2  -" ] || fail "$1 was changed by somebody else just now; try again"
-    part=$(dirname -- "$file")/.clonebot-$(basename -- "$file")
-    rm -f -- "$part" && cp --preserve=all -- "$file" "$part" || fail "$1 cannot be copied"
+    part=${file%/*}/.clonebot-${file##*/}
+    cp --remove-destination --preserve=all -- "$file" "$part" || fail "$1 cannot be copied"
     printf %s "$3" | base64 -d >"$part" && sync -- "$part" && mv -f -- "$part" "$file" && return
     rm -f -- "$part"
     fail "$1 cannot be written"
 }
 
 identity() {
-    [ -s "$state/machine-id" ] || {
-        tr -d - </proc/sys/kernel/random/uuid >"$state/machine-id.part" &&
-            mv -f -- "$state/machine-id.part" "$state/machine-id"
-    } || fail "no new machine-id"
-    if ! cmp -s -- "$state/machine-id" "$R/etc/machine-id"; then
-        own "$R/etc/machine-id"
-        if [ -f "$R/var/lib/dbus/machine-id" ] && [ ! -L "$R/var/lib/dbus/machine-id" ]; then
-            own "$R/var/lib/dbus/machine-id"
-        fi
-        systemctl restart systemd-journald >/dev/null 2>&1
-    fi
-    [ "$(hostname)" = "$1" ] || hostnamectl set-hostname "$1" >/dev/null || fail "the host name cannot be set"
-}
-
-own() {
-    cp -- "$state/machine-id" "$1.part" && chmod 0444 "$1.part" && mv -f -- "$1.part" "$1" ||
-        fail "$1 cannot be written"
+    renew_machine_id
+    called=
+    { read -r called <"$R/etc/hostname"; } 2>/dev/null
+    [ "$called" = "$1" ] && [ "$(uname -n)" = "$1" ] || hostnamectl set-hostname "$1" >/dev/null ||
+        fail "the host name cannot be set"
 }
 
 restart() {
@@ -76,23 +89,36 @@ restart() {
 """
 
 
-def prepare(shell: Shell, spec: FleetSpec, server: Server, recipe: Recipe) -> None:
-    """Stop what must not run, rewrite settings, renew the identity, restart. Safe to repeat."""
+def prepare(shell: Shell, spec: FleetSpec, server: Server, recipe: Recipe, relay: Relay | None) -> None:
+    """Take off jobs, stop services, sweep, write settings, renew the identity, restart; relay or not.
+
+    Safe to repeat.
+    """
     check_services(recipe)
+    check_jobs(recipe)
+    check_patterns(recipe)
+    state = f"{STATE}/{check_name(server.id, 'id')}"
+    web_server = relaying.find_kind(shell, spec, server) if relay else ""
     wanted = by_file(recipe)
     texts = _read(shell, spec, server, tuple(wanted))
-    calls: list[tuple[str, ...]] = [("stop", service) for service in recipe.services]
+    calls: list[tuple[str, ...]] = [("unschedule", path) for job in recipe.jobs for path in job_files(job)]
+    calls += [("stop", *recipe.services)] if recipe.services else []
+    calls += sweep_calls(recipe)
     calls += _writes(texts, wanted)
-    calls.append(("identity", host_name(spec.name, server)))
+    calls += write_calls(recipe)
+    calls.append(("identity", host_name(spec.name, server.id)))
+    calls += [] if relay else relaying.stop_calls()
     calls += [("restart", service) for service in recipe.restart]
     script = Script(
         what="preparing it",
-        functions=_CHANGE,
+        functions=AMONG + SWEEP + MASTERS + ENROL + _CHANGE + relaying.STOP,
         calls=calls,
-        values={"state": f"{STATE}/{check_name(server.id, 'id')}"},
+        values={"state": state},
         seconds=300,
     )
     shell.run(spec, server, script)
+    if relay:
+        relaying.start(shell, spec, server, relay, web_server, state)
 
 
 def by_file(recipe: Recipe) -> Mapping[str, tuple[Rewrite, ...]]:

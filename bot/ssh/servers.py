@@ -4,15 +4,21 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from bot.domain.doctor.facts import ServerFacts
 from bot.domain.errors import ServerError
 from bot.domain.fleet import Content, FleetSpec, Recipe, Server
 from bot.domain.proof import Facts
-from bot.ssh import offering
+from bot.domain.quiesce import Quiesce
+from bot.domain.reach import Place
+from bot.domain.relay import Relay
+from bot.ssh import offering, quiescing
+from bot.ssh.asking import Asker
 from bot.ssh.connections import Connections, HostKeys
+from bot.ssh.doctor.inspect import inspect
 from bot.ssh.inspection import collect, read_clock
 from bot.ssh.preparation import prepare
-from bot.ssh.shell import Script, Shell
-from bot.ssh.sync import pull, strays
+from bot.ssh.shell import Script, Shell, shown_key
+from bot.ssh.sync import pull, remember, strays, version
 
 _AT_ONCE = 16
 _REACH_SECONDS = 15
@@ -39,17 +45,50 @@ class SshServers:
         script = Script(what="a first command", functions="", calls=[("true",)], seconds=_REACH_SECONDS)
         self._shell.run(spec, server, script)
 
-    def prepare(self, spec: FleetSpec, server: Server, recipe: Recipe) -> None:
-        """Apply a filled-in recipe and renew the identity."""
-        prepare(self._shell, spec, server, recipe)
+    def hold_still(self, spec: FleetSpec, master: Server, quiesce: Quiesce, *, key: str) -> None:
+        """Run the commands that quiesce a master."""
+        quiescing.hold(self._shell, spec, master, quiesce, key)
+
+    def let_go(self, spec: FleetSpec, master: Server, quiesce: Quiesce, *, key: str) -> bool:
+        """Undo it; return whether it was held until now."""
+        return quiescing.let_go(self._shell, spec, master, quiesce, key)
+
+    def prepare(self, spec: FleetSpec, server: Server, recipe: Recipe, *, relay: Relay | None = None) -> None:
+        """Apply a filled-in recipe, renew the identity, relay writes or stop relaying."""
+        prepare(self._shell, spec, server, recipe, relay)
 
     def clock(self, spec: FleetSpec, server: Server) -> int:
         """Read the server's own clock, as Unix time."""
         return read_clock(self._shell, spec, server)
 
-    def facts(self, spec: FleetSpec, server: Server, recipe: Recipe, *, as_of: int = 0) -> Facts:
+    def facts(
+        self,
+        spec: FleetSpec,
+        server: Server,
+        recipe: Recipe,
+        *,
+        as_of: int = 0,
+        relay: Relay | None = None,
+    ) -> Facts:
         """Collect what the proof needs."""
-        return collect(self._shell, self._connections, spec, server, recipe, as_of)
+        return collect(self._shell, self._connections, spec, server, recipe, as_of, relay)
+
+    def reaches(self, spec: FleetSpec, server: Server, places: Sequence[Place]) -> frozenset[Place]:
+        """Which of these places take a connection from there."""
+        asker = Asker(self._shell, self._connections, spec, server)
+        return frozenset(place for place in places if asker.opens(*place))
+
+    def inspect(self, spec: FleetSpec, master: Server) -> ServerFacts:
+        """Look at a master for the doctor."""
+        return inspect(self._shell, spec, master)
+
+    def content_version(self, spec: FleetSpec, master: Server, content: Content) -> str:
+        """A word for the content as it is now on the master."""
+        return version(self._shell, spec, master, content)
+
+    def remember_content(self, spec: FleetSpec, clone: Server, content: Content) -> None:
+        """Let count as copied what a new clone's image brought."""
+        remember(self._shell, spec, clone, content)
 
     def offer_content(
         self, spec: FleetSpec, master: Server, clones: Sequence[Server], content: Content, *, sync: str
@@ -67,8 +106,8 @@ class SshServers:
         self, spec: FleetSpec, master: Server, clone: Server, content: Content, *, sync: str
     ) -> None:
         """Copy what differs, straight from the master; stray writes stay as they are."""
-        pinned = self._connections.pinned(spec, master)
-        pull(self._shell, spec, master, clone, content, pinned=pinned, sync=sync)
+        shown = shown_key(self._connections, spec, master)
+        pull(self._shell, spec, master, clone, content, shown=shown, sync=sync)
 
     def withdraw_content(
         self, spec: FleetSpec, master: Server, clones: Sequence[Server], *, sync: str

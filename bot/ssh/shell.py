@@ -12,7 +12,7 @@ import paramiko
 
 from bot.domain.errors import RemoteFailed, ServerUnreachable, UnsafeSource
 from bot.domain.fleet import FleetSpec, Server
-from bot.ssh.connections import Connections, Line
+from bot.ssh.connections import Connections, Line, open_channel
 from bot.ssh.names import check_root
 
 _OUTPUT_BYTES = 16 * 1024 * 1024
@@ -35,8 +35,8 @@ LC_ALL=C
 export LC_ALL
 unset CDPATH
 fail() { printf '%s\\n' "$1" >&2; exit "${2:-1}"; }
-cd -- "$root" || fail "ssh.root is not there"
-R=$(pwd -P) || exit
+cd -P -- "$root" || fail "ssh.root is not there"
+R=$PWD
 if [ "$R" = / ]; then R=; fi
 """
 
@@ -52,6 +52,8 @@ class Script:
     values: dict[str, str] = field(default_factory=dict)
     """Variables of the script."""
     seconds: int = 60
+    whole: bool = True
+    """What it printed is worth nothing if its time was up before its end."""
     root: bool = True
     """Needs root where the fleet has `ssh.sudo`; otherwise runs as the login user."""
 
@@ -69,8 +71,8 @@ def source(script: Script, *, root: str, mark: str) -> str:
         *calls,
         "}",
         f"printf '%s\\n' {mark}",
-        "main </dev/null",
-        "exit",
+        # An end of input that arrives when the session is gone makes sshd end the whole connection.
+        "{ while read -r rest; do :; done; main </dev/null; exit; }",
         "",
     ]
     return "\n".join([*lines, *body])
@@ -88,9 +90,12 @@ class Shell:
         text = source(script, root=check_root(spec), mark=mark)
         # The far side ends by itself too: closing a channel ends nothing there.
         limited = f"timeout -k 5 {script.seconds} sh -s"
-        command = f"sudo -n {limited}" if spec.ssh.sudo and script.root else limited
+        command = f"exec sudo -n {limited}" if spec.ssh.sudo and script.root else f"exec {limited}"
         with self._connections.line(spec, server) as line, line.slot():
-            ran = _run(line, server, command, text.encode(), script.seconds + _SPARE_SECONDS)
+            try:
+                ran = _run(line, server, command, text.encode(), script.seconds + _SPARE_SECONDS)
+            except _Flood as error:
+                raise RemoteFailed(f"{server.id} answers without end: {script.what} was given up.") from error
         return _judge(ran, server, script, mark.encode() + b"\n")
 
 
@@ -101,15 +106,20 @@ class _Ran:
     status: int = _NO_STATUS
 
 
+class _Flood(Exception):
+    """More output than any script of ours has."""
+
+
 def _judge(ran: _Ran, server: Server, script: Script, mark: bytes) -> bytes:
     _, began, output = bytes(ran.stdout).partition(mark)
-    if ran.status == 0 and began:
+    in_part = not script.whole and ran.status in _TOO_LONG
+    if began and (ran.status == 0 or in_part):
         return output
     said = one_line(ran.stderr) or f"exit status {ran.status}"
     if ran.status == _UNSAFE and began:
         raise UnsafeSource(f"{server.id}: {said}")
     if ran.status in _TOO_LONG:
-        said = f"it took longer than {script.seconds} s"
+        said = f"it took longer than {script.seconds} s; see what keeps that server busy"
     elif not began:
         said = f"no shell ({said}); it needs sh, timeout and, with ssh.sudo, sudo without a password"
     raise RemoteFailed(f"{server.id}: {script.what} failed: {said}")
@@ -129,8 +139,9 @@ def _run(line: Line, server: Server, command: str, text: bytes, seconds: float) 
         with until(channel, seconds) as late:
             try:
                 channel.exec_command(command)
-                channel.sendall(text)
-                channel.shutdown_write()
+                with suppress(OSError):  # who ends without reading it all says why
+                    channel.sendall(text)
+                    channel.shutdown_write()
                 ran = _listen(channel)
             finally:
                 if late.is_set():
@@ -150,6 +161,12 @@ def lost_connections(server: Server) -> Iterator[None]:
         raise ServerUnreachable(f"{server.id}: the connection was lost: {error or 'no answer'}.") from error
 
 
+def shown_key(connections: Connections, spec: FleetSpec, server: Server) -> paramiko.PKey:
+    """The host key that a server shows: one of those that it must show."""
+    with connections.line(spec, server) as line, lost_connections(server):
+        return line.transport().get_remote_server_key()
+
+
 def session(line: Line) -> paramiko.Channel:
     """Open a session; a warm connection that turns out to be broken is opened once more."""
     transport = line.transport()
@@ -167,12 +184,12 @@ def _admitted(transport: paramiko.Transport) -> paramiko.Channel:
     """Ask a few times: sshd counts a session (MaxSessions) for a moment longer than its channel lives."""
     for pause in _PAUSES:
         try:
-            return transport.open_session()
+            return open_channel(transport, "session")
         except paramiko.ChannelException as error:
             if error.code == _PROHIBITED:
                 raise
             time.sleep(pause)
-    return transport.open_session()
+    return open_channel(transport, "session")
 
 
 @contextmanager
@@ -182,7 +199,8 @@ def until(channel: paramiko.Channel, seconds: float) -> Iterator[threading.Event
 
     def give_up() -> None:
         late.set()
-        channel.close()
+        with suppress(OSError, EOFError, paramiko.SSHException):  # the line may just have broken
+            channel.close()
 
     timer = threading.Timer(seconds, give_up)
     timer.daemon = True
@@ -213,7 +231,7 @@ def _hear(channel: paramiko.Channel, ran: _Ran) -> bool:
         data = channel.recv(_CHUNK)
         ran.stdout += data
         if len(ran.stdout) > _OUTPUT_BYTES:
-            raise RemoteFailed("A server answered with more than 16 MB; that cannot be judged.")
+            raise _Flood
         if not data:
             _hear_errors(channel, ran)
             return False

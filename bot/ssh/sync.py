@@ -3,18 +3,22 @@
 from base64 import b64encode
 from collections.abc import Sequence
 
+from paramiko import PKey
+
 from bot.domain.fleet import Content, FleetSpec, Server
-from bot.ssh.manifest import list_name, listing_files, path_of, records
+from bot.ssh.manifest import list_name, listing_files, path_of, records, versioning
 from bot.ssh.names import check_address, check_content, check_user
 from bot.ssh.offering import key_folder, state_folder
 from bot.ssh.shell import Script, Shell
 
 PULL_SECONDS = 3600
 _LOOK_SECONDS = 300
+_VERSION_SECONDS = 120
+"""What takes longer than this is not waited for: without a version, all is copied."""
 _MOST_TOLD = 100
 
 _WORK = r"""
-mkdir -p -- "$R$state" && chmod 0700 "$R$state" || fail "$state cannot be made"
+[ -d "$R$state" ] || install -d -m 0700 -- "$R$state" || fail "$state cannot be made"
 exec 8>"$R$state/lock"
 flock -w "$patience" 8 || fail "another sync of it is still at work"
 rm -rf -- "$R$state"/work.*
@@ -28,6 +32,17 @@ changed() {
     [ -f "$R$state/$2" ] || return 0
     files "$1" "$work/now" || fail "$1 cannot be read"
     comm -z -23 "$work/now" "$R$state/$2"
+}
+"""
+
+_ASK = r"""
+ask() { changed "$@" >>"$work/asked"; }
+
+wait_for_answer() {
+    # Nothing is copied before the master was asked which of these it holds.
+    [ -s "$work/asked" ] || return 0
+    cat -- "$work/asked"
+    exit 0
 }
 """
 
@@ -63,6 +78,7 @@ keep_strays() {
 
 as_patterns() {
     # "f 12 1700000000.0 PATH/name" becomes "/name", taken literally.
+    [ -s "$work/kept" ] || return 0
     cut -z -d ' ' -f 4- | cut -z -b "$((${#1} + 1))-" | sed -z '/[[*?]/s/[[*?\\]/\\&/g'
 }
 
@@ -122,33 +138,73 @@ def pull(  # noqa: PLR0913 (what is copied, between which two, and by whose leav
     clone: Server,
     content: Content,
     *,
-    pinned: Sequence[tuple[str, str]],
+    shown: PKey,
     sync: str,
 ) -> None:
-    """Copy everything that differs, delete what the master lacks, keep strays; remember what was copied."""
-    changed = _changed(shell, spec, clone, content)
-    lacking = set(_lacking(shell, spec, master, content, changed))
-    held = [record for record in changed if record not in lacking]
+    """Copy everything that differs, delete what the master lacks, keep strays; remember what was copied.
+
+    `shown` is the host key that the master shows us, and must show the clone.
+    """
+    paths = check_content(content)
     excludes = [f"--exclude={pattern}" for pattern in content.exclude]
+    values = {
+        "state": state_folder(clone),
+        "keys": key_folder(clone, sync),
+        "patience": str(PULL_SECONDS),
+        "known_hosts": f"master {shown.get_name()} {shown.get_base64()}\n",
+        "ssh_config": ssh_config(spec, master),
+    }
+    ask = [*(("ask", path, list_name(path)) for path in paths), ("wait_for_answer",)]
+    copy = [("pull", path, list_name(path), str(n), *excludes) for n, path in enumerate(paths)]
+
+    def work(calls: Sequence[Sequence[str]], held: Sequence[bytes]) -> tuple[bytes, ...]:
+        script = Script(
+            what="copying the content",
+            functions=listing_files(content.exclude) + _WORK + _CHANGED + _ASK + _PULL,
+            calls=calls,
+            values={**values, "held": _encoded(held)},
+            seconds=PULL_SECONDS,
+        )
+        return records(shell.run(spec, clone, script))
+
+    if changed := work([*ask, ("get_ready",), *copy], held=()):
+        lacking = set(_lacking(shell, spec, master, content, changed))
+        work([("get_ready",), *copy], held=[record for record in changed if record not in lacking])
+
+
+_REMEMBER = r"""
+remember() {
+    # Never a second time: what was written since would be taken for copied.
+    [ -d "$R$state" ] || install -d -m 0700 -- "$R$state" || fail "$state cannot be made"
+    exec 8>"$R$state/lock"
+    flock -w "$patience" 8 || fail "a sync of it is still at work"
+    [ ! -f "$R$state/$2" ] || return 0
+    files "$1" "$R$state/$2.part" || fail "$1 cannot be read"
+    mv -f -- "$R$state/$2.part" "$R$state/$2" || fail "what it holds cannot be remembered"
+}
+"""
+
+
+def version(shell: Shell, spec: FleetSpec, master: Server, content: Content) -> str:
+    """A word for the content, and another one once anything of it was changed; empty if there is none."""
     script = Script(
-        what="copying the content",
-        functions=listing_files(content.exclude) + _WORK + _PULL,
-        calls=[
-            ("get_ready",),
-            *(
-                ("pull", path, list_name(path), str(number), *excludes)
-                for number, path in enumerate(check_content(content))
-            ),
-        ],
-        values={
-            "state": state_folder(clone),
-            "keys": key_folder(clone, sync),
-            "patience": str(PULL_SECONDS),
-            "known_hosts": "".join(f"master {kind} {key}\n" for kind, key in pinned),
-            "ssh_config": ssh_config(spec, master),
-            "held": _encoded(held),
-        },
-        seconds=PULL_SECONDS,
+        what="looking for changes of its content",
+        functions=versioning(content.exclude),
+        calls=[("version", *check_content(content))],
+        seconds=_VERSION_SECONDS,
+    )
+    said, _, trouble = shell.run(spec, master, script).decode(errors="replace").partition("\n")
+    return "" if trouble.strip() else said.split(" ")[0]
+
+
+def remember(shell: Shell, spec: FleetSpec, clone: Server, content: Content) -> None:
+    """Let count as copied what the clone holds, unless something was copied to it before."""
+    script = Script(
+        what="remembering its content",
+        functions=listing_files(content.exclude) + _REMEMBER,
+        calls=[("remember", path, list_name(path)) for path in check_content(content)],
+        values={"state": state_folder(clone), "patience": str(_LOOK_SECONDS)},
+        seconds=2 * _LOOK_SECONDS,
     )
     shell.run(spec, clone, script)
 

@@ -1,30 +1,50 @@
 """The desk: takes a request, decides what becomes of it, keeps people informed. Safe to repeat."""
 
-from dataclasses import dataclass
+from dataclasses import replace
+from typing import Any
 
 import structlog
 
 from bot.command import Answer, Record, Verdict
-from bot.domain import plan as plans
 from bot.domain.audit import Entry, Kind
+from bot.domain.doctor.waiver import Waiver
 from bot.domain.errors import BotError, ChatError, Conflict, RecordsError
 from bot.domain.operation import Operation, Stage
 from bot.domain.people import Person
 from bot.domain.plan import Plan
 from bot.domain.policy import approvals_needed
 from bot.workflow import replies
-from bot.workflow.look import World, identify, look, understand
+from bot.workflow.examination import subject, write_waiver
+from bot.workflow.look import MANY, World, identify, look, understand
+from bot.workflow.messages import Messages
+from bot.workflow.notices import WaiverNotices
+from bot.workflow.outbox import Outbox
+from bot.workflow.rows import Origin, write_plan
 from bot.world import Request
 
 _log = structlog.get_logger()
+_DECIDED = (
+    Kind.PLANNED,
+    Kind.APPROVED,
+    Kind.DENIED,
+    Kind.CANCELLED,
+    Kind.WAIVED,
+    Kind.ANSWERED,
+    Kind.REFUSED,
+)
+"""What may have come of a request already, the strongest first."""
+_OF_NO_OPERATION = {Kind.WAIVED, Kind.ANSWERED, Kind.REFUSED}
 _KINDS = {Verdict.APPROVE: Kind.APPROVED, Verdict.DENY: Kind.DENIED, Verdict.CANCEL: Kind.CANCELLED}
 
 
 class Desk:
     """Where requests come in and operations are shown."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, messages: Messages, outbox: Outbox, notices: WaiverNotices) -> None:
         self._world = world
+        self._notices = notices
+        self._messages = messages
+        self._outbox = outbox
 
     def receive(self, request: Request) -> None:
         """Record the request. Raises RecordsError; then nothing was done."""
@@ -34,6 +54,7 @@ class Desk:
             "user": request.user,
             "channel": request.channel,
             "plan": request.plan,
+            **({"account": request.account} if request.account else {}),
         }
         self._write(request, Kind.REQUESTED, request.text, kept)
 
@@ -47,7 +68,7 @@ class Desk:
 
     def refuse(self, request: Request, why: str) -> None:
         """Tell the person that nothing was changed, and why; record it."""
-        self._tell(request, "Nothing was changed", tuple(why.splitlines()))
+        self._tell(request, replies.NOTHING_CHANGED, tuple(why.splitlines()))
         try:
             self._write(request, Kind.REFUSED, why)
         except RecordsError as error:
@@ -58,29 +79,43 @@ class Desk:
         decided = self._decided(request)
         if decided is not None:
             return decided
-        person = identify(world, request.team, request.user)
+        person = identify(world, request.team, request.user, request.via)
         parsed = understand(world, person, request.text, request.channel)
         decision = parsed.command.decide(parsed.args, look(world, person, parsed))
         if isinstance(decision, Record):
             return self._record(request, decision)
+        if isinstance(decision, Waiver):
+            return self._waive(request, decision)
         if isinstance(decision, Plan) and not parsed.dry_run:
             return self._open(request, person, decision)
         answer = decision if isinstance(decision, Answer) else replies.dry_run(decision)
-        self._tell(request, answer.title, answer.lines)
+        self._answer(request, answer)
         self._close(request, answer.title)
         return ""
 
+    def _answer(self, request: Request, answer: Answer) -> None:
+        if answer.diagnosis is None:
+            self._tell(request, answer.title, answer.lines)
+            return
+        channel = self._world.spec(answer.diagnosis.fleet).channel
+        try:
+            self._world.door(request.via).report(request, channel, answer.diagnosis)
+        except ChatError as error:
+            _log.warning("not reported", request=request.id, why=str(error))
+            self._tell(request, answer.title, (*answer.lines, *replies.unreported(channel, str(error))))
+
     def _decided(self, request: Request) -> str | None:
         """What was decided before a crash cut this off: the operation, or "", or None if nothing was."""
-        for kind in (Kind.PLANNED, Kind.APPROVED, Kind.DENIED, Kind.CANCELLED, Kind.ANSWERED, Kind.REFUSED):
+        for kind in _DECIDED:
             row = self._world.records.find(f"{request.id}:{kind}")
             if row is not None:
-                return "" if kind in {Kind.ANSWERED, Kind.REFUSED} else row.operation
+                return "" if kind in _OF_NO_OPERATION else row.operation
         return None
 
     def _open(self, request: Request, person: Person, plan: Plan) -> str:
         needed = approvals_needed(plan, self._world.policy)
-        by = Origin(person=f"{person.team}/{person.id}", channel=request.channel, via=request.via)
+        channel = request.channel or self._world.spec(plan.fleet).channel
+        by = Origin(person=f"{person.team}/{person.id}", channel=channel, via=request.via)
         write_plan(self._world, f"{request.id}:planned", request.id, plan, by, needed)
         return request.id
 
@@ -112,6 +147,15 @@ class Desk:
         self._tell(request, *replies.decided(self.operation(decision.operation), decision.verdict))
         return written.operation
 
+    def _waive(self, request: Request, waiver: Waiver) -> str:
+        """Record it; what it waives must not block from here on."""
+        entry = self._entry(request, Kind.WAIVED, replies.waived_row(waiver), write_waiver(waiver))
+        self._world.records.append(replace(entry, operation=subject(waiver.fleet), fleet=waiver.fleet))
+        self._close(request, f"waived {waiver.finding}")
+        self._tell(request, *replies.waived(waiver))
+        self._notices.tell(self._world.spec(waiver.fleet))
+        return ""
+
     def _close(self, request: Request, text: str) -> None:
         """Note that the request was answered. It was decided already, so a failure here undoes nothing."""
         try:
@@ -128,43 +172,35 @@ class Desk:
 
     def present(self, request: Request) -> None:
         """Show a new operation; where that fails, tell who asked what to type instead."""
-        trouble = self._show(request.id)
-        if trouble:
-            operation = self.operation(request.id)
-            self._tell(request, *replies.unshown(operation, trouble))
+        try:
+            self._messages.card(request.id)
+        except ChatError as error:
+            self._tell(request, *replies.unshown(self.operation(request.id), str(error)))
+            self.show(request.id)
 
     def show(self, operation_id: str) -> None:
-        """Bring the operation's live message up to date. Chat's failures change nothing else."""
-        trouble = self._show(operation_id)
-        if trouble:
-            _log.warning("not shown", operation=operation_id, why=trouble)
+        """Bring the operation's live message up to date soon. Chat's failures change nothing else."""
+        self._outbox.show(operation_id)
 
-    def _show(self, operation_id: str) -> str:
-        """Show it; return why that failed, or ""."""
-        operation = self.operation(operation_id)
-        try:
-            message = self._world.chat.show(operation)
-        except ChatError as error:
-            return str(error)
-        if message != operation.message:
-            self._world.records.append(
-                Entry(
-                    kind=Kind.POSTED,
-                    at=self._world.clock.now(),
-                    key=f"{operation_id}:posted:{message}",
-                    operation=operation_id,
-                    text="shown in chat",
-                    detail={"message": message},
-                )
-            )
-        return ""
+    def show_open(self) -> None:
+        """Bring the cards of all that is open up to date: a crash loses what was still to be shown."""
+        for operation in self._world.records.operations(limit=MANY):
+            if operation.message and not operation.stage.ended:
+                self.show(operation.id)
 
     def note(self, operation_id: str, text: str) -> None:
-        """Add a line to the operation's thread. A failure changes nothing else."""
-        try:
-            self._world.chat.note(self.operation(operation_id), text)
-        except (ChatError, RecordsError) as error:
-            _log.warning("not noted", operation=operation_id, why=str(error))
+        """Add a line to the operation's thread soon. A failure changes nothing else."""
+        self._outbox.note(operation_id, text)
+        if self._world.terminals:
+            self._world.terminals.step(operation_id, text)
+
+    def conclude(self, operation_id: str) -> None:
+        """Show how it ended; tell who asked, since nobody is told of an edited message."""
+        row = self._world.records.newest(operation_id, Kind.FINISHED)
+        if row is not None:
+            asked = self.operation(operation_id).requester.partition("/")[2]
+            self._outbox.note(operation_id, f"@{asked} {row.text}")
+        self.show(operation_id)
 
     def operation(self, operation_id: str) -> Operation:
         """Look up an operation that exists."""
@@ -186,15 +222,20 @@ class Desk:
         operation = self.operation(operation_id)
         if operation.stage.ended:
             return ""
-        lane = (operation.plan.fleet, operation.plan.lane.queue)
-        for other in self._world.records.operations():
-            ahead = other.stage is Stage.RUNNING or (
-                other.stage is Stage.WAITING and other.created < operation.created
-            )
-            if ahead and other.id != operation_id and (other.plan.fleet, other.plan.lane.queue) == lane:
+        for other in self._in_lane_of(operation):
+            earlier = other.stage is Stage.WAITING and other.created < operation.created
+            if earlier or other.stage is Stage.RUNNING:
                 self._write_queued(operation, other)
                 break
-        return "/".join(lane)
+        return "/".join(_lane(operation))
+
+    def is_held_up(self, operation: Operation) -> bool:
+        """Whether another one in its lane has begun. After a crash the engine may take this one first."""
+        return any(other.stage is Stage.RUNNING for other in self._in_lane_of(operation))
+
+    def _in_lane_of(self, operation: Operation) -> list[Operation]:
+        others = (each for each in self._world.records.operations() if each.id != operation.id)
+        return [other for other in others if _lane(other) == _lane(operation)]
 
     def _write_queued(self, operation: Operation, other: Operation) -> None:
         who = other.requester.partition("/")[2]
@@ -213,7 +254,7 @@ class Desk:
     def _write(self, request: Request, kind: Kind, text: str, detail: dict[str, str] | None = None) -> None:
         self._world.records.append(self._entry(request, kind, text, detail))
 
-    def _entry(self, request: Request, kind: Kind, text: str, detail: dict[str, str] | None = None) -> Entry:
+    def _entry(self, request: Request, kind: Kind, text: str, detail: dict[str, Any] | None = None) -> Entry:
         return Entry(
             kind=kind,
             at=self._world.clock.now(),
@@ -227,34 +268,10 @@ class Desk:
 
     def _tell(self, request: Request, title: str, lines: tuple[str, ...]) -> None:
         try:
-            self._world.chat.answer(request, title, lines)
+            self._world.door(request.via).answer(request, title, lines)
         except ChatError as error:
             _log.warning("not answered", request=request.id, why=str(error))
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Who asked, and where."""
-
-    person: str
-    channel: str
-    via: str
-
-
-def write_plan(  # noqa: PLR0913, PLR0917 (one row, all its parts)
-    world: World, key: str, operation: str, plan: Plan, by: Origin, needed: int
-) -> None:
-    """Record a plan: it begins an operation, or replaces the plan of one."""
-    world.records.append(
-        Entry(
-            kind=Kind.PLANNED,
-            at=world.clock.now(),
-            key=key,
-            operation=operation,
-            fleet=plan.fleet,
-            text=f"{plan.summary} ({plan.short_hash})",
-            person=by.person,
-            via=by.via,
-            detail={"plan": plans.to_json(plan), "approvals": needed, "channel": by.channel},
-        )
-    )
+def _lane(operation: Operation) -> tuple[str, str]:
+    return operation.plan.fleet, operation.plan.lane.queue

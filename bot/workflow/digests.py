@@ -11,8 +11,11 @@ from bot.domain.audit import Entry, Kind
 from bot.domain.digest import Digest, Unread, unread
 from bot.domain.errors import BotError, ChatError, RecordsError
 from bot.domain.fleet import Fleet, FleetSpec
+from bot.domain.images import set_canaries_apart
 from bot.domain.moment import stamp
 from bot.domain.schedule import Schedule
+from bot.workflow.differences import read_lines
+from bot.workflow.examination import read_examined
 from bot.workflow.look import MANY, World
 from bot.workflow.past import channel_of, read_past, read_synced, subject
 
@@ -101,21 +104,26 @@ class Digests:
     def _compose(self, channel: str, due: Entry, specs: tuple[FleetSpec, ...]) -> Digest:
         now = self._world.clock.now()
         past = read_past(self._world.records, channel, now, until=due)
+        names = {spec.name for spec in specs}
+        known = self._world.records.operations(limit=MANY)
         seen: list[Fleet] = []
         lost: list[Unread] = []
         for spec in specs:
             try:
-                seen.append(self._world.cloud.look(spec))
+                seen.append(set_canaries_apart(self._world.cloud.look(spec), known))
             except RecordsError:
                 raise
             except BotError as error:
                 lost.append(unread(spec.name, str(error), past, now))
-        names = {spec.name for spec in specs}
-        known = self._world.records.operations(limit=MANY)
         return Digest(
             id=due.key,
             at=self._world.clock.now(),
-            past=replace(past, synced=read_synced(self._world.records, seen)),
+            past=replace(
+                past,
+                synced=read_synced(self._world.records, seen),
+                differences=read_lines(self._world.records, sorted(names)),
+                examined=read_examined(self._world.records, sorted(names)),
+            ),
             due=datetime.fromisoformat(due.detail["tick"]),
             missed=bool(due.detail["missed"]),
             fleets=tuple(seen),

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,6 +20,10 @@ from bot.domain.tally import to_json as tally_to_json
 from bot.workflow.carry_out import Carrier
 from bot.workflow.desk import Desk
 from bot.workflow.digests import Digests
+from bot.workflow.notices import WaiverNotices
+from bot.workflow.outbox import Outbox
+from bot.workflow.reconcile import Reconciler
+from bot.workflow.room import wait_for_room
 from bot.world import Request
 
 _GLANCE_SECONDS = 600
@@ -28,12 +32,29 @@ _LANE = "lane"
 _DECIDED = "decided"
 _POLL_SECONDS = 0.2
 _PAUSE_SECONDS = 2.0
+_QUIET_SECONDS = 0.05
+_GIVE_WAY_SECONDS = 0.5
+"""How long the beginning of work waits for such a quiet moment at most."""
+_LAST_WORDS_SECONDS = 1.0
 _AGAIN_SECONDS = 60.0
 """Until a digest that chat did not take is tried again."""
+_UNDER_WAY = frozenset({"PENDING", "ENQUEUED", "DELAYED"})
 _TICK_SECONDS = 30.0
 """The longest sleep of the clock that starts digests: the machine's time may be set, or stand still."""
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the engine drives."""
+
+    desk: Desk
+    carrier: Carrier
+    digests: Digests
+    outbox: Outbox
+    reconciler: Reconciler
+    notices: WaiverNotices
 
 
 class Engine:
@@ -42,19 +63,21 @@ class Engine:
     def __init__(
         self,
         file: Path,
-        desk: Desk,
-        carrier: Carrier,
+        parts: Parts,
         reference: Callable[[BaseException], str],
-        digests: Digests,
     ) -> None:
         """`reference` logs an unexpected error and returns the id under which it can be found."""
-        self._desk = desk
-        self._carrier = carrier
+        self._desk = parts.desk
+        self._carrier = parts.carrier
+        self._digests = parts.digests
+        self._outbox = parts.outbox
+        self._reconciler, self._notices = parts.reconciler, parts.notices
         self._reference = reference
-        self._digests = digests
+        self._recorded = 0.0
         self._stopped = threading.Event()
         self._beginner = ThreadPoolExecutor(1, thread_name_prefix="begin")
         prepare_file(file)
+        wait_for_room()
         DBOS(
             config={
                 "name": "clonebot",
@@ -77,22 +100,35 @@ class Engine:
         DBOS.register_queue(_LANE, partition_concurrency=1, polling_interval_sec=_POLL_SECONDS)
         for request in self._desk.unanswered():
             self._begin(request)
-        threading.Thread(target=self._keep_time, name="digests", daemon=True).start()
+        self._try(self._desk.show_open)
+        loops = {"digests": self._keep_time, "outbox": self._post, "reconcile": self._keep_order}
+        for name, loop in loops.items():
+            threading.Thread(target=loop, name=name, daemon=True).start()
 
     def submit(self, request: Request) -> None:
         """Record the request durably; it is begun soon. Raises RecordsError; then nothing was done."""
         self._desk.receive(request)
+        self._recorded = time.monotonic()
         self._beginner.submit(self._begin_surely, request)
 
     def stop(self) -> None:
-        """Stop taking part. What is under way goes on at the next start."""
+        """Say what is still to be said, if chat takes it. What is under way goes on at the next start."""
         self._stopped.set()
-        DBOS.destroy(workflow_completion_timeout_sec=0)
+        last = threading.Thread(target=self._try, args=(self._outbox.flush,), daemon=True)
+        last.start()
+        last.join(_LAST_WORDS_SECONDS)
 
     def _begin_surely(self, request: Request) -> None:
         """What is recorded is begun; if a crash comes between, at the next start."""
+        self._give_way()
         while "unexpected" in self._try(lambda: self._begin(request)):
             time.sleep(_PAUSE_SECONDS)
+
+    def _give_way(self) -> None:
+        """Slack waits three seconds for an acknowledgement; in a rush, those come before the work."""
+        latest = time.monotonic() + _GIVE_WAY_SECONDS
+        while time.monotonic() < min(latest, self._recorded + _QUIET_SECONDS):
+            time.sleep(_QUIET_SECONDS / 5)
 
     def _begin(self, request: Request) -> None:
         with SetWorkflowID(request.id):
@@ -120,8 +156,14 @@ class Engine:
             lane = self._step("queue", self._desk.queue, operation)
             self._step("show", self._desk.show, operation)
             if not lane or self._in_lane(operation, lane, number):
-                return
+                break
             self._step("show", self._desk.show, operation)
+        self._step("tell", self._tell, operation)
+
+    def _tell(self, operation: str) -> None:
+        """Done once it has been told: a crash before that tells it again."""
+        self._desk.conclude(operation)
+        self._outbox.settle(operation)
 
     def _wait_for_decision(self, operation: str) -> None:
         while self._step("undecided", self._desk.undecided, operation):
@@ -149,11 +191,15 @@ class Engine:
         so_far = tally_to_json(Tally())
         for index in range(self._step("actions", self._carrier.length, operation)):
             so_far = self._step(f"action {index + 1}", self._carrier.perform, operation, index, so_far)
-        if so_far.get("cancelled"):
+        if so_far.get("cancelled") or so_far.get("undo"):
             so_far = self._step("find what to undo", self._carrier.find_undone, operation, so_far)
             so_far = self._step("undo", self._carrier.undo, operation, so_far)
         self._step("conclude", self._carrier.conclude, operation, so_far)
         return True
+
+    def _post(self) -> None:
+        while not self._stopped.is_set():
+            self._try(lambda: self._outbox.work(_PAUSE_SECONDS))
 
     def _keep_time(self) -> None:
         """Start every digest when it is due; its id says which it is, so that it runs once."""
@@ -166,6 +212,13 @@ class Engine:
             if wait is None:
                 return
             self._stopped.wait(min(wait, _TICK_SECONDS) if begun else _PAUSE_SECONDS)
+
+    def _keep_order(self) -> None:
+        """Compare AWS with the log, and tell what is due, again and again; each round is safe to repeat."""
+        while not self._stopped.is_set():
+            self._try(lambda: self._reconciler.look_around(_is_under_way))
+            self._try(self._notices.look_around)
+            self._stopped.wait(self._reconciler.seconds)
 
     def _start_digests(self) -> None:
         for channel, tick in self._digests.due():
@@ -184,7 +237,8 @@ class Engine:
 
     def _give_up(self, request: Request, why: str) -> None:
         if self._desk.known(request.id):
-            self._carrier.give_up(request.id, why)
+            self._carrier.abandon(request.id, why)
+            self._outbox.settle(request.id)
         else:
             self._desk.refuse(request, why)
 
@@ -218,6 +272,12 @@ class UnexpectedError(BotError):
 
     def __init__(self, reference: str) -> None:
         super().__init__(f"Something unexpected went wrong; the log has it under reference `{reference}`.")
+
+
+def _is_under_way(operation: str) -> bool:
+    """Whether the engine knows this operation and has not ended it."""
+    status = DBOS.get_workflow_status(operation)
+    return status is not None and status.status in _UNDER_WAY
 
 
 def _log_as_we_do() -> None:

@@ -1,12 +1,14 @@
 """The ledger: nothing is done to AWS or a server without a row before it and a row after it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
+from itertools import count
 from typing import Any, TypeVar
 
 import structlog
 
 from bot.domain.audit import Entry, Kind
-from bot.domain.errors import BotError, RecordsError
+from bot.domain.errors import BotError, CloudUnreachable, RecordsError
 from bot.world import Clock, Records
 
 _log = structlog.get_logger()
@@ -27,22 +29,85 @@ class Ledger:
         self._fleet = fleet
         self._warn = warn
 
-    def carry_out(self, action: str, what: str, do: Callable[[], T], *, index: int | None = None) -> T:
-        """Write the intent, do it, write the outcome. What `do` raises is recorded and raised again."""
+    def carry_out(  # noqa: PLR0913 (one action, all its parts)
+        self,
+        action: str,
+        what: str,
+        do: Callable[[], T],
+        *,
+        index: int | None = None,
+        about: Mapping[str, Any] | None = None,
+        effects: Callable[[T], Mapping[str, Any]] = lambda _: {},
+    ) -> T:
+        """Write the intent, do it, write the outcome. What `do` raises is recorded and raised again.
+
+        `about` stands in the first row, `effects` of the result in the second.
+        """
         detail: dict[str, Any] = {} if index is None else {"index": index}
-        intent = self._insist(lambda: self._records.begin(self._entry(Kind.INTENT, action, what, detail)))
+        before = self._entry(Kind.INTENT, action, what, {**(about or {}), **detail})
+        intent = self._insist(lambda: self._records.begin(before))
         outcome, ok = "unknown: something unexpected happened", False
         try:
             result = do()
-            outcome, ok = f"done: {what}", True
+            detail |= effects(result)
+            ok = not detail.get("unknown")
+            outcome = f"done: {what}" if ok else f"unknown: AWS gave no clear answer to: {what}"
             if isinstance(result, str | list | tuple):
                 detail["result"] = result
+        except CloudUnreachable as error:
+            outcome, detail["unknown"] = f"unknown: {error}", True
+            raise
         except BotError as error:
             outcome = f"failed: {error}"
+            detail["error"] = type(error).__name__
             raise
         finally:
             self._close(intent, outcome, {**detail, "ok": ok})
         return result
+
+    def file(
+        self,
+        kind: Kind,
+        subject: str,
+        *,
+        key: str,
+        text: str,
+        change: Callable[[Mapping[str, Any]], Mapping[str, Any]],
+    ) -> None:
+        """Write a row in place of the newest about this subject; `change` makes its detail of that one's."""
+        entry = Entry(
+            kind=kind,
+            at=self._clock.now(),
+            key=key,
+            operation=subject,
+            fleet=self._fleet,
+            text=text,
+            detail=change(self.newest(kind, subject)),
+        )
+        self._insist(lambda: self._records.append(entry))
+
+    def newest(self, kind: Kind, subject: str) -> Mapping[str, Any]:
+        """The detail of the newest row about this subject; empty if there is none."""
+        row = self._insist(lambda: self._records.newest(subject, kind))
+        return row.detail if row else {}
+
+    def was_begun(self, action: str, attempt: int = 1) -> bool:
+        """Whether the log has an intent of this attempt at the action."""
+        return self._insist(lambda: self._records.find(f"{action}#{attempt}:{Kind.INTENT}")) is not None
+
+    def recall(self, action: str, clear: Collection[str]) -> Entry | None:
+        """The last outcome of this action: a result, or one of the errors that are `clear`.
+
+        None where the action was never begun, was cut off, or ended in an error that tells nothing.
+        """
+        last = None
+        for attempt in count(1):
+            row = self._insist(partial(self._records.find, f"{action}#{attempt}:{Kind.OUTCOME}"))
+            if row is None:
+                break
+            last = row
+        known = last is not None and ("result" in last.detail or last.detail.get("error") in clear)
+        return last if known else None
 
     def _close(self, intent: Entry, text: str, detail: dict[str, Any]) -> None:
         entry = Entry(
@@ -70,7 +135,7 @@ class Ledger:
             detail=detail,
         )
 
-    def _insist(self, write: Callable[[], Entry]) -> Entry:
+    def _insist(self, write: Callable[[], T]) -> T:
         warned = False
         while True:
             try:

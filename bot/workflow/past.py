@@ -4,10 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from bot.domain import proof_log
 from bot.domain.audit import Entry, Kind
 from bot.domain.capacity import counted
 from bot.domain.digest import DEEDS, NO_DIGEST, Past
 from bot.domain.fleet import Fleet, FleetSpec
+from bot.domain.proof_log import LastProof, read_proofs
 from bot.domain.schedule import Schedule
 from bot.world import Records
 
@@ -49,7 +51,7 @@ def read_troubles(records: Records, channel: str, own: Entry | None = None) -> t
         return ()
     if own and failed.detail["digest"] == own.key:
         return ()
-    return (f"The digest due at {failed.detail['due']} could not be posted in `{channel}`: {failed.text}",)
+    return (f"The digest due at {failed.detail['due']} could not be posted in #{channel}: {failed.text}",)
 
 
 def read_synced(records: Records, fleets: Sequence[Fleet]) -> dict[str, datetime]:
@@ -57,6 +59,12 @@ def read_synced(records: Records, fleets: Sequence[Fleet]) -> dict[str, datetime
     clones = [clone.id for fleet in fleets for clone in counted(fleet)]
     found = {clone: _last_sync(records, clone) for clone in clones}
     return {clone: at for clone, at in found.items() if at}
+
+
+def read_proved(records: Records, fleets: Sequence[str]) -> dict[str, LastProof]:
+    """When the servers of these fleets were judged last, and what came of it."""
+    rows = (records.newest(proof_log.subject(fleet), Kind.PROVED) for fleet in fleets)
+    return {server: last for row in rows if row for server, last in read_proofs(row.detail).items()}
 
 
 def _last_sync(records: Records, clone: str) -> datetime | None:

@@ -3,12 +3,15 @@
 from datetime import timedelta
 
 from bot.command import Answer, Verdict
+from bot.domain.doctor.waiver import Waiver
 from bot.domain.moment import about
 from bot.domain.operation import Operation, Stage
 from bot.domain.plan import Plan
 from bot.domain.step import in_words
-from bot.domain.words import plural
+from bot.domain.words import plural, quoted
 
+NOTHING_CHANGED = "Nothing was changed"
+"""The title of every refusal."""
 _STOPPING = "It stops at the next safe point; what it started and does not serve yet is removed."
 
 
@@ -33,6 +36,26 @@ def decided(operation: Operation, verdict: Verdict) -> tuple[str, tuple[str, ...
     if operation.stage is Stage.AWAITING_APPROVAL and missing > 0:
         return title, (f"It needs {plural(missing, 'more approval')}.",)
     return title, ("It starts as soon as nothing is ahead of it; its card and thread show how far it is.",)
+
+
+def waived(waiver: Waiver) -> tuple[str, tuple[str, ...]]:
+    """What to tell somebody whose waiver was recorded."""
+    title = f"Waived `{waiver.finding}` of *{waiver.fleet}* until {waiver.until}"
+    then = (
+        "It does not block until that day is over (UTC), then it does again; every report and plan says so."
+    )
+    return title, (quoted(waiver.what, 600), then)
+
+
+def waived_row(waiver: Waiver) -> str:
+    """What the log says of it, in one sentence."""
+    what = f"{waiver.finding} is waived until {waiver.until}"
+    return f"{what}: {quoted(waiver.reason, 300)}. It said: {quoted(waiver.what, 300)}"
+
+
+def unreported(channel: str, trouble: str) -> tuple[str, ...]:
+    """What to add where the whole report could not be shown."""
+    return (f"The whole report could not be posted in #{channel}: {trouble}",)
 
 
 def cancelled(operation: Operation) -> str:

@@ -11,8 +11,6 @@ from bot.domain.plan import CheckStrays, TakeOut, Terminate
 from bot.domain.tally import Tally
 from bot.workflow.job import PASSING, Job
 
-_MOMENT_SECONDS = 60
-"""How long AWS is asked again where it gave no clear answer."""
 _SHOWN = 3
 
 
@@ -28,12 +26,12 @@ def take_out(job: Job, action: TakeOut) -> Tally:
     leaving = job.tally.leaving(action.servers)
     if not leaving:
         return job.tally
-    serving = {server.id for server in job.cloud.look(job.spec).in_service}
+    serving = {server.id for server in job.cloud.members(job.spec).in_service}
     if not serving.difference(leaving):
         return replace(job.tally, stopped="without these clones no healthy server would be left")
     served = tuple(server for server in leaving if server in serving)
     job.ledger.carry_out(served_before(job.action), "note which of them serve now", lambda: served)
-    job.patiently(_MOMENT_SECONDS, lambda: job.cloud.take_out(job.spec, leaving, action=job.action))
+    job.patiently(lambda: job.cloud.take_out(job.spec, leaving, action=job.action))
     drain(job, leaving)
     return job.tally
 
@@ -64,7 +62,7 @@ def terminate(job: Job, action: Terminate) -> Tally:
     tally = job.tally.with_kept(kept)
     going = tally.leaving(leaving)
     if going:
-        job.patiently(_MOMENT_SECONDS, lambda: job.cloud.terminate(job.spec, going, action=job.action))
+        job.patiently(lambda: job.cloud.terminate(job.spec, going, action=job.action))
     return tally
 
 

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import count, takewhile
 
 from bot.domain.audit import Kind
+from bot.domain.book import RESTING, SERVING
 from bot.domain.errors import BotError
 from bot.domain.fleet import Role, Server, Service, State
 from bot.domain.operation import Operation, Progress
@@ -12,7 +14,7 @@ from bot.domain.plan import TakeOut
 from bot.domain.tally import Tally
 from bot.workflow.job import Job
 from bot.workflow.scale_in import drain, holding, served_before
-from bot.workflow.scale_out import not_healthy
+from bot.workflow.service import not_healthy
 from bot.world import Records
 
 _SECONDS = 120
@@ -22,7 +24,9 @@ _SECONDS = 120
 def find(job: Job, operation: Operation, records: Records) -> Tally:
     """Decide what is to be undone. A step of its own, so that a repeated undoing knows it still."""
     launched = _launched(job)
-    service = job.patiently(_SECONDS, lambda: job.cloud.service(job.spec, launched)) if launched else {}
+    service = (
+        job.patiently(lambda: job.cloud.service(job.spec, launched), seconds=_SECONDS) if launched else {}
+    )
     going = [server for server in launched if service.get(server) is not Service.HEALTHY]
     return replace(
         job.tally,
@@ -34,7 +38,7 @@ def find(job: Job, operation: Operation, records: Records) -> Tally:
 
 def _launched(job: Job) -> tuple[str, ...]:
     """Whatever this operation launched, but for what was set aside for a look."""
-    fleet = job.patiently(_SECONDS, lambda: job.cloud.look(job.spec))
+    fleet = job.patiently(lambda: job.cloud.members(job.spec), seconds=_SECONDS)
     apart = {server.id for server in fleet.quarantined}
     tagged = [clone.id for clone in fleet.clones if clone.operation == job.operation]
     return tuple(server for server in dict.fromkeys((*job.tally.launched, *tagged)) if server not in apart)
@@ -65,7 +69,8 @@ def remove(job: Job) -> Tally:
         going = _out_of_service(job, tally.leaving(tally.to_remove))
         if going:
             action, what = f"{job.action}/terminate", f"terminate {', '.join(going)}"
-            _insist(job, action, what, lambda: job.cloud.terminate(job.spec, going, action=action))
+            end = partial(job.cloud.terminate, job.spec, going, action=action)
+            _insist(job, action, what, end, RESTING, going)
     except BotError as error:
         return tally.with_warning(f"What it launched could not be removed: {error}")
     return replace(tally, removed=going)
@@ -77,14 +82,15 @@ def _drain(job: Job) -> Tally:
     if not servers:
         return job.tally
     action, what = f"{job.action}/take-out", f"take {', '.join(servers)} out of service"
-    _insist(job, action, what, lambda: job.cloud.take_out(job.spec, servers, action=action))
+    take = partial(job.cloud.take_out, job.spec, servers, action=action)
+    _insist(job, action, what, take, RESTING, servers)
     drain(job, servers)
     return job.tally.with_kept(holding(job, _alive(job, servers)))
 
 
 def _out_of_service(job: Job, servers: tuple[str, ...]) -> tuple[str, ...]:
     """Those that the load balancer sends nothing to: nothing else is ever terminated."""
-    service = job.patiently(_SECONDS, lambda: job.cloud.service(job.spec, servers)) if servers else {}
+    service = job.patiently(lambda: job.cloud.service(job.spec, servers), seconds=_SECONDS) if servers else {}
     return tuple(server for server in servers if service.get(server, Service.OUT) is Service.OUT)
 
 
@@ -99,7 +105,8 @@ def restore(job: Job) -> Tally:
         if not servers:
             return tally
         what = f"put {', '.join(servers)} back in service"
-        _insist(job, action, what, lambda: job.cloud.put_in_service(job.spec, servers, action=action))
+        put = partial(job.cloud.put_in_service, job.spec, servers, action=action)
+        _insist(job, action, what, put, SERVING, servers)
         late = not_healthy(job, servers)
     except BotError as error:
         return tally.with_warning(f"What it took out could not be put back in service: {error}")
@@ -107,9 +114,14 @@ def restore(job: Job) -> Tally:
 
 
 def _alive(job: Job, servers: Sequence[str]) -> tuple[Server, ...]:
-    found = job.patiently(_SECONDS, lambda: job.members(servers))
+    found = job.patiently(lambda: job.members(servers), seconds=_SECONDS)
     return tuple(each for each in found if each.state is State.RUNNING and each.role is Role.CLONE)
 
 
-def _insist(job: Job, action: str, what: str, do: Callable[[], None]) -> None:
-    job.ledger.carry_out(action, what, lambda: job.patiently(_SECONDS, do))
+def _insist(  # noqa: PLR0913, PLR0917 (one action, all its parts)
+    job: Job, action: str, what: str, do: Callable[[], None], become: str, servers: Sequence[str]
+) -> None:
+    """Do it; the log remembers what these servers are to be from now on."""
+    job.ledger.carry_out(
+        action, what, lambda: job.patiently(do, seconds=_SECONDS), about={become: list(servers)}
+    )

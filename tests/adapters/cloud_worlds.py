@@ -12,6 +12,10 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
+from moto.autoscaling.models import autoscaling_backends
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.ec2.models import ec2_backends
+from moto.elbv2.models import elbv2_backends
 
 from bot.aws.cloud import AwsCloud
 from bot.domain.fleet import Content, FleetSpec, Ssh, Writes
@@ -51,14 +55,22 @@ class World:
         """An action's id, which no other test has."""
         return f"{self.operation}.{name}"
 
-    def bake(self, name: str = "bake") -> str:
+    def bake(self, name: str = "bake", *, reboot: bool = False) -> str:
         """Begin an image."""
-        return self.cloud.bake(self.spec, self.spec.master, operation=self.operation, action=self.act(name))
+        return self.cloud.bake(
+            self.spec,
+            self.spec.master,
+            version="v1",
+            doctor="0 blocking 2 warnings",
+            reboot=reboot,
+            operation=self.operation,
+            action=self.act(name),
+        )
 
-    def launch(self, count: int = 1, action: str = "launch") -> tuple[str, ...]:
+    def launch(self, count: int = 1, action: str = "launch", *, again: bool = False) -> tuple[str, ...]:
         """Launch clones and wait until they run."""
         ids = self.cloud.launch(
-            self.spec, self.order(count), operation=self.operation, action=self.act(action)
+            self.spec, self.order(count), operation=self.operation, action=self.act(action), again=again
         )
         eventually(
             lambda: [s.state for s in self.cloud.servers(self.spec, ids).values()] == ["running"] * len(ids)
@@ -113,7 +125,7 @@ class World:
         )
 
 
-def eventually(happened: Callable[[], bool], *, within: float = 20) -> None:
+def eventually(happened: Callable[[], object], *, within: float = 20) -> None:
     """Wait for something that takes AWS its time."""
     due = time.monotonic() + within
     while not happened():
@@ -147,8 +159,15 @@ def open_memory() -> Iterator[World]:
 @contextmanager
 def open_moto() -> Iterator[World]:
     """Plain moto: answers at once, knows no health, launches one where several are asked for."""
-    with using({}), mock_aws():
-        yield _furnish_moto()
+    moto = mock_aws()
+    with using({}):
+        moto.start(reset=False)  # a lab may live in the same process
+        try:
+            yield _furnish_moto()
+        finally:
+            moto.stop(remove_data=False)
+            for backends in (autoscaling_backends, ec2_backends, elbv2_backends):
+                backends.pop(DEFAULT_ACCOUNT_ID, None)
 
 
 @contextmanager
@@ -159,7 +178,7 @@ def open_lab() -> Iterator[World]:
         stack.callback(network.close)
         hosts = Pages()
         stack.callback(hosts.close)
-        aws = LocalAws(hosts, network=network.number, delays=NO_DELAYS)
+        aws = LocalAws(hosts, prefix=network.prefix, delays=NO_DELAYS)
         stack.callback(aws.close)
         aws.start()
         stack.enter_context(using({"AWS_ENDPOINT_URL": aws.endpoint}))
@@ -211,7 +230,7 @@ class Pages:
     def create(self, host: str, address: str) -> None:
         self._addresses[host] = address
 
-    def clone_disk(self, host: str, address: str, image: str) -> None:  # noqa: ARG002  # it has no disk
+    def clone_disk(self, host: str, address: str, image: str, user_data: str) -> None:  # noqa: ARG002  # it has no disk
         self.create(host, address)
 
     def boot(self, host: str) -> None:

@@ -18,6 +18,7 @@ from bot.domain.fleet import (
     State,
     Writes,
 )
+from bot.domain.reach import Place
 from bot.lab.hosts import PORT, Hosts
 from bot.ssh.servers import SshServers
 from bot.world import Servers
@@ -80,6 +81,8 @@ class World:
     lose: Callable[[Server], None]
     impersonate: Callable[[Server], None]
     """Let another server answer at its address."""
+    close: Callable[[Server, Place], None]
+    """Let nobody take a connection there from this server."""
 
     @property
     def content(self) -> Content:
@@ -137,6 +140,7 @@ def in_memory() -> Iterator[World]:
         remove=remove,
         lose=lose,
         impersonate=impersonate,
+        close=lambda server, place: fake.hosts[server.id].cut_off.add(place),
     )
 
 
@@ -199,6 +203,7 @@ class RealServers:
             remove=self.remove,
             lose=lambda server: self.hosts.shut_down(server.id),
             impersonate=self.impersonate,
+            close=lambda *_: None,  # nobody listens there
         )
 
 

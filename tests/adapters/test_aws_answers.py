@@ -61,7 +61,7 @@ def test_an_image_that_failed_says_why(ec2: EC2Client, stub: Stubber, state: str
     image = {"ImageId": "ami-1", "State": state, "StateReason": {"Message": "the snapshot was lost"}}
     stub.add_response("describe_images", {"Images": [image]})
     with pytest.raises(CloudError, match="the snapshot was lost"):
-        images.is_ready(ec2, "ami-1")
+        images.find_ready(ec2, "ami-1")
 
 
 @pytest.mark.parametrize(

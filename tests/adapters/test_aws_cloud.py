@@ -1,11 +1,16 @@
 """How AwsCloud asks, tried on the lab's local AWS: how often, for whom, and when something goes wrong."""
 
+import gzip
 import itertools
 import socket
 import time
+from base64 import b64decode
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 
@@ -19,12 +24,16 @@ from bot.domain.errors import (
     NotThereYet,
     Throttled,
 )
-from bot.domain.fleet import Service
+from bot.domain.first_boot import LIMIT, user_data
+from bot.domain.fleet import ImageState, Recipe, Service
 from bot.lab.aws import CallLog, Faults
+from bot.lab.aws.faults import Fault
+from bot.lab.aws.faults import Kind as FaultKind
 from tests.adapters.cloud_fake import make_host_key
 from tests.adapters.cloud_worlds import World, eventually, make_spec, open_lab, using
 
 _NUMBERS = itertools.count(1)
+UNTIL = datetime(2026, 11, 22, 13, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +64,8 @@ def faults(account: World) -> Faults:
 
 
 def test_a_look_takes_as_many_calls_for_many_clones_as_for_none(world: World, calls: CallLog) -> None:
+    world.cloud.look(world.spec)  # finds the listeners, which it remembers
+    calls.clear()
     world.cloud.look(world.spec)
     few = len(calls.all())
     world.launch(5)
@@ -72,12 +83,65 @@ def test_an_order_of_many_is_one_request_and_its_tags_are_in_it(world: World, ca
     assert call.parameters["ClientToken"] == world.act("launch")
 
 
+def test_a_clone_is_told_before_its_first_boot_what_it_must_not_do(world: World, calls: CallLog) -> None:
+    spec = replace(world.spec, recipe=Recipe(services=("mariadb", "it's; odd")))
+
+    replace(world, spec=spec).launch(1)
+
+    (call,) = calls.mutating()
+    assert b64decode(call.parameters["UserData"]).decode() == user_data(spec)
+
+
+def test_what_would_be_too_long_is_sent_packed_and_the_same_each_time(world: World, calls: CallLog) -> None:
+    spec = replace(world.spec, recipe=Recipe(remove=tuple(f"/srv/club/old/{n}.log" for n in range(1000))))
+
+    for _ in range(2):
+        replace(world, spec=spec).launch(1)
+
+    one, two = (b64decode(call.parameters["UserData"]) for call in calls.mutating())
+    assert len(one) < LIMIT < len(user_data(spec))
+    assert gzip.decompress(one).decode() == user_data(spec)
+    assert one == two
+
+
+def test_how_the_metadata_service_of_a_server_is_guarded_is_shown(world: World) -> None:
+    (clone,) = world.launch()
+    ask = partial(world.cloud.servers, world.spec, [clone])
+    assert ask()[clone].guarded is True
+    world.ec2.modify_instance_metadata_options(InstanceId=clone, HttpTokens="optional")
+    assert ask()[clone].guarded is False
+    world.ec2.modify_instance_metadata_options(InstanceId=clone, HttpEndpoint="disabled")
+    assert ask()[clone].guarded is True
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        ("2026-11-22T13:00:00Z", UNTIL),
+        ("2026-11-22T14:00:00+01:00", UNTIL),
+        ("2026-11-22 13:00", UNTIL),
+        ("tomorrow", None),
+        ("", None),
+    ],
+)
+def test_until_when_a_server_is_kept_is_what_its_tag_says_however_it_is_written(
+    world: World, value: str, read: datetime | None
+) -> None:
+    ids = world.launch()
+    world.cloud.quarantine(world.spec, ids, until=UNTIL, action=world.act("q"))
+    world.ec2.create_tags(Resources=list(ids), Tags=[{"Key": "clonebot:expires", "Value": value}])
+    assert [server.expires for server in world.cloud.look(world.spec).quarantined] == [read]
+
+
 def test_every_request_that_changes_something_names_its_action(world: World, calls: CallLog) -> None:
     _live(world)
     assert {call.action for call in calls.mutating()} == {
         "CreateImage",
         "CreateRule",
         "CreateTags",
+        "DeleteSnapshot",
+        "DeleteTags",
+        "DeregisterImage",
         "DeregisterTargets",
         "RegisterTargets",
         "RunInstances",
@@ -199,6 +263,62 @@ def test_a_bake_that_aws_does_not_show_yet_is_not_there_yet(world: World, faults
     assert [i.id for i in world.cloud.look(world.spec).images] == [world.bake()]
 
 
+def test_every_version_of_every_launch_template_counts(world: World) -> None:
+    image, other = world.bake("1"), world.bake("2")
+    names = [f"{world.spec.name}-{number:02}" for number in range(20)]
+    for name in names:
+        data = {"ImageId": image if name == names[-1] else "ami-0abcdef0"}
+        world.ec2.create_launch_template(LaunchTemplateName=name, LaunchTemplateData=data)
+    for looked_up in (other, "resolve:ssm:/site/image"):
+        data = {"ImageId": looked_up}
+        world.ec2.create_launch_template_version(LaunchTemplateName=names[0], LaunchTemplateData=data)
+    uses = world.cloud.image_uses(world.spec, [image, other])
+    for name in names:
+        world.ec2.delete_launch_template(LaunchTemplateName=name)
+    assert (uses.servers, uses.unclear) == ({}, (names[0],))
+    assert uses.templates == {image: (names[-1],), other: (names[0],)}
+
+
+def test_a_removed_image_whose_answer_is_lost_is_removed_once(world: World, faults: Faults) -> None:
+    image, snapshots = ready(world)
+    faults.lose_answer("DeregisterImage")
+    faults.lose_answer("DeleteSnapshot")
+    for _ in range(3):
+        with suppress(CloudUnreachable, NotThereYet):
+            world.cloud.remove_image(world.spec, image, snapshots, action=world.act("remove"))
+    assert world.cloud.look(world.spec).images == ()
+    assert not world.cloud.inspect(world.spec).forgotten_snapshots
+
+
+def test_a_snapshot_that_aws_thinks_the_removed_image_uses_is_tried_again(
+    world: World, faults: Faults
+) -> None:
+    image, snapshots = ready(world)
+    said = f"The snapshot is currently in use by {image}"
+    faults.add(
+        Fault(action="DeleteSnapshot", kind=FaultKind.ERROR, code="InvalidSnapshot.InUse", message=said)
+    )
+    with pytest.raises(NotThereYet, match=image):
+        world.cloud.remove_image(world.spec, image, snapshots, action=world.act("remove"))
+    assert not world.cloud.remove_image(world.spec, image, snapshots, action=world.act("remove"))
+    assert not world.cloud.inspect(world.spec).forgotten_snapshots
+
+
+def test_a_snapshot_that_is_not_tagged_as_the_fleets_is_left_alone(world: World) -> None:
+    image, snapshots = ready(world)
+    world.ec2.delete_tags(Resources=list(snapshots), Tags=[{"Key": "clonebot:fleet"}])
+    world.cloud.remove_image(world.spec, image, snapshots, action=world.act("remove"))
+    assert world.ec2.describe_snapshots(SnapshotIds=list(snapshots))["Snapshots"]
+
+
+def ready(world: World) -> tuple[str, tuple[str, ...]]:
+    """A new image, and its snapshots."""
+    image = world.bake()
+    eventually(lambda: world.cloud.image_ready(world.spec, image))
+    (made,) = world.cloud.look(world.spec).images
+    return image, made.snapshots
+
+
 def test_what_we_may_not_do_is_named(world: World, faults: Faults) -> None:
     faults.error("TerminateInstances", "UnauthorizedOperation")
     ids = world.launch()
@@ -257,7 +377,7 @@ def test_a_fleets_tag_on_the_master_makes_it_no_clone(world: World) -> None:
 
 
 def test_a_stopped_master_is_seen(world: World) -> None:
-    gone = replace(world.spec, master=world.launch()[0], name="other")
+    gone = replace(world.spec, master=world.launch()[0])
     world.ec2.stop_instances(InstanceIds=[gone.master])
     eventually(lambda: world.cloud.look(gone).master.state == "stopped")
     assert world.cloud.look(gone).master.service is Service.OUT
@@ -335,10 +455,16 @@ def _live(world: World) -> None:
     """Do everything once."""
     ids = world.launch()
     world.cloud.host_keys(world.spec, ids[0])
-    assert world.cloud.image_ready(world.spec, world.bake()) in {True, False}
+    image = world.bake()
+    eventually(lambda: world.cloud.image_ready(world.spec, image))
+    world.cloud.mark_image(world.spec, image, ImageState.GOOD, action=world.act("judge"))
+    world.cloud.pin_image(world.spec, image, pinned=False, action=world.act("pin"))
+    (made,) = world.cloud.look(world.spec).images
+    world.cloud.remove_image(world.spec, image, made.snapshots, action=world.act("remove"))
     world.cloud.route_writes(world.spec, world.routes(), action=world.act("route"))
     world.cloud.put_in_service(world.spec, ids, action=world.act("in"))
     world.cloud.look(world.spec)
     world.cloud.take_out(world.spec, ids, action=world.act("out"))
-    world.cloud.quarantine(world.spec, ids, action=world.act("q"))
+    world.cloud.quarantine(world.spec, ids, until=UNTIL, action=world.act("q"))
+    world.cloud.release(world.spec, ids, action=world.act("r"))
     world.cloud.terminate(world.spec, ids, action=world.act("end"))

@@ -59,7 +59,33 @@ def test_a_code_has_its_kind(code: str, kind: type[CloudError]) -> None:
     said = in_our_words(refusal(code))
     assert type(said) is kind
     assert code in str(said)
-    assert "Because." in str(said)
+    assert ("Because." in str(said)) is not code.startswith("Insufficient")
+
+
+@pytest.mark.parametrize(
+    ("code", "what", "where"),
+    [
+        ("VcpuLimitExceeded", "how many vCPUs servers of this kind may have", "services/ec2/quotas"),
+        ("InstanceLimitExceeded", "how many servers may run", "services/ec2/quotas"),
+        ("VolumeLimitExceeded", "how much disk there may be", "services/ebs/quotas"),
+        ("TooManyTargets", "how many targets there may be", "services/elasticloadbalancing/quotas"),
+        ("SomethingQuotaExceeded", "a limit that it names", "services/ec2/quotas"),
+    ],
+)
+def test_a_quota_is_called_one_with_what_it_limits_and_where_to_ask_for_more(
+    code: str, what: str, where: str
+) -> None:
+    said = in_our_words(refusal(code))
+    assert type(said) is QuotaReached
+    assert str(said).startswith(f"A quota of the AWS account is reached: {what} ({code}: Because.).")
+    assert "No other subnet would help. Ask for fewer, end what you do not need, or ask AWS" in str(said)
+    assert str(said).endswith(f"{where}.")
+
+
+def test_two_places_without_capacity_say_the_same() -> None:
+    """AWS names type and zone, which whoever asked knows already."""
+    one, two = (in_our_words(refusal("InsufficientInstanceCapacity", text)) for text in ("In a.", "In b."))
+    assert str(one) == str(two)
 
 
 def test_an_id_that_aws_does_not_know_points_to_the_fleet_file() -> None:

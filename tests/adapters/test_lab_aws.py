@@ -1,14 +1,17 @@
 """The lab's AWS: what boto3 sees, compared with what AWS promises."""
 
+import gzip
 import http.client
 import json
+import socket
 import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
 from http.server import BaseHTTPRequestHandler
+from multiprocessing import get_context
 from typing import Any
 
 import boto3
@@ -16,10 +19,12 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError  # noqa: A004  # botocore's
 from botocore.parsers import ResponseParserError
+from moto.elbv2.models import elbv2_backends
 
 from bot.lab.aws import (
     NO_DELAYS,
     Call,
+    Fate,
     Fault,
     Furnished,
     Kind,
@@ -59,6 +64,7 @@ class HttpHosts:
 
     def __init__(self) -> None:
         self.addresses: dict[str, str] = {}
+        self.user_data: dict[str, str] = {}
         self.servers: dict[str, LoopbackServer] = {}
         self.status: dict[str, int] = {}
         self.slow: dict[str, float] = {}
@@ -72,8 +78,9 @@ class HttpHosts:
         self.addresses[host] = address
         self.history.append(("create", host))
 
-    def clone_disk(self, host: str, address: str, image: str) -> None:
+    def clone_disk(self, host: str, address: str, image: str, user_data: str) -> None:
         self.addresses[host] = address
+        self.user_data[host] = user_data
         self.history.append((f"clone {image}", host))
 
     def boot(self, host: str) -> None:
@@ -118,7 +125,7 @@ class Lab:
 
     def __init__(self, network: Network) -> None:
         self.hosts = HttpHosts()
-        self.aws = LocalAws(self.hosts, network=network.number, delays=NO_DELAYS)
+        self.aws = LocalAws(self.hosts, prefix=network.prefix, delays=NO_DELAYS)
         self.aws.start()
         self.site: Furnished = furnish(self.aws)
         session = boto3.Session(
@@ -181,6 +188,12 @@ class Lab:
         pending = [{"Name": "instance-state-name", "Values": ["pending"]}]
         return not self.ec2.describe_instances(Filters=pending)["Reservations"]
 
+    def serves(self) -> bool:
+        """Whether the master is up again after whatever was done to it."""
+        pending = [{"Name": "state", "Values": ["pending"]}]
+        imaged = not self.ec2.describe_images(Owners=["self"], Filters=pending)["Images"]
+        return imaged and self.site.master in self.hosts.servers and self.is_healthy(self.site.master)
+
     def remove(self, ids: list[str]) -> None:
         self.deregister(ids)
         self.ec2.terminate_instances(InstanceIds=ids)
@@ -208,6 +221,7 @@ def lab(furnished: Lab) -> Iterator[Lab]:
     furnished.hosts.broken.clear()
     furnished.hosts.slow.clear()
     furnished.hosts.status.clear()
+    eventually(furnished.serves)
 
 
 def eventually(true: Callable[[], bool], seconds: float = 10.0) -> None:
@@ -237,6 +251,20 @@ def test_a_furnished_account_has_a_master_that_serves_behind_the_load_balancer(l
     [rule] = lab.elb.describe_rules(ListenerArn=lab.site.listener)["Rules"]
     assert rule["IsDefault"]
     assert ask(lab.site.site_url) in lab.hosts.addresses
+
+
+def test_nothing_of_an_earlier_lab_is_left_in_its_account() -> None:
+    network, hosts = claim_network(), HttpHosts()
+    aws = LocalAws(hosts, prefix=network.prefix, delays=NO_DELAYS)
+    left = elbv2_backends[aws.account]["eu-central-1"]
+    aws.start()
+    try:
+        assert elbv2_backends[aws.account]["eu-central-1"] is not left
+        assert furnish(aws).site_url == f"http://{network.prefix}.255.10:8000"
+    finally:
+        aws.close()
+        hosts.close()
+        network.close()
 
 
 # Launching
@@ -296,6 +324,36 @@ def test_a_launch_that_needs_more_than_there_is_gets_nothing(lab: Lab) -> None:
     lab.aws.faults.no_capacity(free=3)
     assert refusal(lambda: lab.launch(4, 5)) == ("InsufficientInstanceCapacity", 500)
     assert len(lab.launch(3, 3)) == 3
+
+
+def test_a_type_may_lack_in_one_subnet_or_in_all(lab: Lab) -> None:
+    one, two = lab.site.subnets[:2]
+    lab.aws.faults.no_capacity(one, kind="t3.small")
+    lab.aws.faults.no_capacity(kind="m5.large", free=1)
+    assert refusal(lambda: lab.launch(SubnetId=one, InstanceType="t3.small"))[1] == 500
+    assert len(lab.launch(SubnetId=two, InstanceType="t3.small")) == 1
+    assert len(lab.launch(SubnetId=one, InstanceType="m5.large")) == 1
+    assert refusal(lambda: lab.launch(SubnetId=two, InstanceType="m5.large"))[1] == 500
+
+
+def test_a_quota_refuses_what_goes_beyond_it_in_any_subnet(lab: Lab) -> None:
+    lab.aws.faults.quota(2)
+    assert refusal(lambda: lab.launch(1, 3)) == ("VcpuLimitExceeded", 400)
+    assert len(lab.launch(1, 2)) == 2
+    assert refusal(lambda: lab.launch(SubnetId=lab.site.subnets[0])) == ("VcpuLimitExceeded", 400)
+
+
+def test_servers_may_be_doomed(lab: Lab) -> None:
+    for fate in Fate:
+        lab.aws.faults.doom(fate)
+    pending, silent, ended, sound = lab.launch(4, 4)
+    eventually(lambda: lab.states([silent, sound]) == {"running"} and lab.states([ended]) == {"terminated"})
+    (found,) = lab.ec2.describe_instances(InstanceIds=[ended])["Reservations"][0]["Instances"]
+    assert found["StateReason"]["Code"] == "Client.VolumeLimitExceeded"
+    assert lab.states([pending]) == {"pending"}
+    assert [lab.hosts.of(server) for server in (pending, silent, ended)] == [[], [], []]
+    lab.ec2.terminate_instances(InstanceIds=[pending, silent])
+    eventually(lambda: lab.states([pending, silent]) == {"terminated"})
 
 
 def test_more_at_least_than_at_most_is_refused(lab: Lab) -> None:
@@ -384,6 +442,13 @@ def test_an_image_is_a_copy_of_the_disk_and_a_clone_of_it_starts_from_that_copy(
     assert lab.hosts.of(lab.site.master).count("boot") == before
     [clone] = lab.running(ImageId=image)
     assert lab.hosts.of(clone) == [f"clone {image}", "boot"]
+
+
+def test_what_a_launch_says_for_the_first_boot_is_on_the_clones_disk(lab: Lab) -> None:
+    [clone] = lab.running(ImageId=bake(lab, "told"), UserData="#cloud-config")
+    assert lab.hosts.user_data[clone] == "#cloud-config"
+    [clone] = lab.running(ImageId=bake(lab, "packed"), UserData=gzip.compress(b"#cloud-config"))
+    assert lab.hosts.user_data[clone] == "#cloud-config"
 
 
 def test_an_image_made_without_no_reboot_restarts_the_master(lab: Lab) -> None:
@@ -514,15 +579,20 @@ def test_rules_are_shown_in_the_order_in_which_they_are_tried(lab: Lab) -> None:
 
 
 def test_a_listener_on_a_port_that_is_taken_is_refused_and_not_kept(lab: Lab) -> None:
-    taken = refusal(
-        lambda: lab.elb.create_listener(
+    address, _, port = lab.site.site_url.removeprefix("http://").rpartition(":")
+
+    def listen(port: int) -> Any:
+        return lab.elb.create_listener(
             LoadBalancerArn=lab.site.load_balancer,
             Protocol="HTTP",
-            Port=int(lab.site.site_url.rpartition(":")[2]),
+            Port=port,
             DefaultActions=[{"Type": "forward", "TargetGroupArn": lab.site.target_group}],
         )
-    )
-    assert taken == ("PortNotFree", 400)
+
+    assert refusal(lambda: listen(int(port))) == ("DuplicateListener", 400)
+    with socket.create_server((address, 0)) as taken:
+        number = taken.getsockname()[1]
+        assert refusal(lambda: listen(number)) == ("PortNotFree", 400)
     kept = lab.elb.describe_listeners(LoadBalancerArn=lab.site.load_balancer)["Listeners"]
     assert [listener["ListenerArn"] for listener in kept] == [lab.site.listener]
 
@@ -697,6 +767,26 @@ def test_faults_can_be_set_and_cleared_through_the_control_url(lab: Lab) -> None
     assert lab.states([lab.site.master]) == {"running"}
 
 
+@pytest.mark.parametrize(
+    ("wish", "shown"),
+    [
+        ({"capacity": 1, "type": "t3.small"}, {"capacity": {"t3.small in *": 1}}),
+        ({"capacity": 0, "subnet": "subnet-a"}, {"capacity": {"* in subnet-a": 0}}),
+        ({"quota": 3, "code": "InstanceLimitExceeded"}, {"quotas": {"InstanceLimitExceeded": 3}}),
+        (
+            {"fate": "stays pending", "reason": "why"},
+            {"dooms": [{"fate": "stays pending", "reason": "why"}]},
+        ),
+    ],
+)
+def test_the_control_url_takes_each_kind_of_wish(
+    lab: Lab, wish: dict[str, Any], shown: dict[str, Any]
+) -> None:
+    assert control(lab, "POST", "/_lab/faults", wish)[1].items() >= shown.items()
+    cleared = control(lab, "DELETE", "/_lab/faults")[1]
+    assert not any(cleared.values())
+
+
 def test_the_control_url_shows_the_calls(lab: Lab) -> None:
     lab.states([lab.site.master])
     status, shown = control(lab, "GET", "/_lab/calls")
@@ -756,23 +846,25 @@ def test_a_network_in_use_is_not_claimed_again() -> None:
     second.close()
 
 
-def test_a_closed_lab_leaves_no_thread_and_no_open_port(lab: Lab) -> None:
-    eventually(lab.nothing_boots)
-    before = set(threading.enumerate())
-    held = claim_network()
-    closing = Lab(held)
-    port = closing.aws.port
-    closing.close()
-    held.close()
-    left: list[str] = []
-
-    def ended() -> bool:
-        left[:] = [thread.name for thread in threading.enumerate() if thread not in before]
-        return not left
-
-    eventually(ended)
+def test_a_closed_lab_leaves_no_thread_and_no_open_port() -> None:
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as alone:
+        threads, port = alone.submit(leave_a_lab).result()
+    assert threads == []
     with pytest.raises(OSError, match="refused"):
         http.client.HTTPConnection("127.0.0.1", port, timeout=1).connect()
+
+
+def leave_a_lab() -> tuple[list[str], int]:
+    """Open and close one in a process that has no other; which threads are left soon after, and its port."""
+    before = set(threading.enumerate())
+    network = claim_network()
+    lab = Lab(network)
+    lab.close()
+    network.close()
+    due = time.monotonic() + 10
+    while (left := set(threading.enumerate()) - before) and time.monotonic() < due:
+        time.sleep(0.02)
+    return [thread.name for thread in left], lab.aws.port
 
 
 def test_a_fault_added_by_hand_is_used_up(lab: Lab) -> None:

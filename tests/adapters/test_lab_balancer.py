@@ -159,6 +159,11 @@ def test_targets_take_turns(street: Street) -> None:
     assert sorted(street.ask()[1] for _ in range(9)) == [b"a"] * 3 + [b"b"] * 3 + [b"c"] * 3
 
 
+def test_every_other_request_does_not_always_reach_the_same_target(street: Street) -> None:
+    street.forward_to(street.target("a"), street.target("b"))
+    assert {street.ask()[1] for number in range(40) if street.ask() and number} == {b"a", b"b"}
+
+
 def test_a_target_sees_who_asked_and_not_the_hop_by_hop_headers(street: Street) -> None:
     street.forward_to(street.target("a"))
     connection = street.connect()

@@ -8,6 +8,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import sysconfig
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -523,21 +524,22 @@ def test_root_in_a_container_that_forbids_mounts_has_a_lab_too(tools: Tools, tmp
 
 
 ORDINARY = """
-mount -t tmpfs tmpfs /mnt; mkdir /mnt/python /mnt/code /mnt/home; chown 4242 /mnt/home
-mount --bind "$1" /mnt/python; mount --bind "$2" /mnt/code
+mount -t tmpfs tmpfs /mnt; mkdir /mnt/python /mnt/code /mnt/packages /mnt/home; chown 4242 /mnt/home
+mount --bind "$1" /mnt/python; mount --bind "$2" /mnt/code; mount --bind "$3" /mnt/packages
 { grep -v ^ada: /etc/passwd; echo 'ada:x:4242:4242::/mnt/home:/bin/bash'; } > /mnt/passwd
 mount --bind /mnt/passwd /etc/passwd
 echo 'echo NOISE; PATH=/nowhere; touch /mnt/home/touched' > /mnt/home/.bashrc
 cd /mnt/code; shift 3
-exec setpriv --reuid=4242 --regid=4242 --clear-groups env -i HOME=/mnt/home PATH=/usr/bin:/bin PYTHONPATH=. \
-  PYTHONDONTWRITEBYTECODE=1 "$@"
+exec setpriv --reuid=4242 --regid=4242 --clear-groups env -i HOME=/mnt/home PATH=/usr/bin:/bin \
+  PYTHONPATH=.:/mnt/packages PYTHONDONTWRITEBYTECODE=1 "$@"
 """
 
 
 def test_an_ordinary_user_has_a_lab_with_what_the_system_offers_or_fetched(tmp_path: Path) -> None:
     as_root_only()
     python = Path(sys.executable).resolve()
-    become = ("unshare", "--mount", "sh", "-ec", ORDINARY, "sh", str(python.parents[1]), str(ROOT), "")
+    needed = (str(python.parents[1]), str(ROOT), sysconfig.get_path("purelib"))
+    become = ("unshare", "--mount", "sh", "-ec", ORDINARY, "sh", *needed)
     folder = Path("/mnt/home/the lab")
     with start_lab(folder, folder / "cache", *become, python=f"/mnt/python/bin/{python.name}") as process:
         assert hear(process) == "ready"

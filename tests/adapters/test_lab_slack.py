@@ -43,6 +43,7 @@ def buttons(*elements: Json) -> Json:
     return {"type": "actions", "elements": list(elements) or [button()]}
 
 
+MODAL: Json = {"type": "modal", "title": plain("x"), "blocks": []}
 CARD: list[Json] = [
     {"type": "header", "text": plain("Scale web: 2 → 4 clones")},
     {"type": "section", "text": mrkdwn("*bob* asks"), "accessory": button("details")},
@@ -272,19 +273,45 @@ def test_each_envelope_goes_to_one_of_several_sockets(slack: LocalSlack) -> None
         bot.close()
 
 
-def test_what_a_dead_socket_did_not_acknowledge_is_repeated_once(slack: LocalSlack) -> None:
-    slack.ack_seconds = 0.2
+def test_an_event_that_a_dead_socket_did_not_acknowledge_is_repeated(slack: LocalSlack) -> None:
+    slack.ack_seconds = 5
     first = RawBot(slack)
-    trigger = slack.command("U0BOB", "C0WEB", "scale 4")
-    assert "retry_attempt" not in first.next()
-    first.close()
-    second = RawBot(slack)
-    repeated = second.next()
-    assert (repeated["retry_attempt"], repeated["payload"]["trigger_id"]) == (1, trigger)
+    with running(lambda: slack.event({"type": "app_mention"})):
+        sent = first.next()
+        first.close()
+        second = RawBot(slack)
+        repeated = second.next()
+        second.acknowledge(repeated)
+    assert "retry_attempt" not in sent
+    assert (repeated["retry_attempt"], repeated["retry_reason"]) == (1, "timeout")
+    assert repeated["payload"]["event_id"] == sent["payload"]["event_id"]
     second.close()
     third = RawBot(slack)
     assert third.is_quiet()
     third.close()
+
+
+def test_an_event_that_nobody_acknowledges_is_sent_three_times_more(slack: LocalSlack) -> None:
+    slack.ack_seconds = 0.1
+    bot = RawBot(slack)
+    with pytest.raises(BotSilentError):
+        slack.event({"type": "app_mention"})
+    sent = [bot.next() for _ in range(4)]
+    assert [envelope.get("retry_attempt") for envelope in sent] == [None, 1, 2, 3]
+    assert len({envelope["payload"]["event_id"] for envelope in sent}) == 1
+    bot.close()
+
+
+def test_what_a_person_did_is_never_sent_again(slack: LocalSlack) -> None:
+    slack.ack_seconds = 0.2
+    first = RawBot(slack)
+    slack.command("U0BOB", "C0WEB", "scale 4")
+    assert first.next()["type"] == "slash_commands"
+    first.close()
+    second = RawBot(slack)
+    assert second.is_quiet()
+    assert "operation_timeout" in slack.seen_by("U0BOB", "C0WEB")[-1].text
+    second.close()
 
 
 SILENT_BOT = """
@@ -296,18 +323,14 @@ time.sleep(60)
 """
 
 
-def test_a_killed_bot_is_noticed_and_its_successor_gets_what_it_left(slack: LocalSlack) -> None:
+def test_a_killed_bot_is_noticed(slack: LocalSlack) -> None:
     slack.ack_seconds = 0.2
     with subprocess.Popen([sys.executable, "-c", SILENT_BOT, slack.api_url, slack.app_token]) as process:
         assert slack.wait_until_connected(20)
-        trigger = slack.command("U0BOB", "C0WEB", "scale 4")
         process.kill()
     assert wait_until(lambda: not slack.connected)
     slack.command("U0BOB", "C0WEB", "status")
     assert "not connected" in slack.seen_by("U0BOB", "C0WEB")[-1].text
-    successor = RawBot(slack)
-    assert successor.next()["payload"]["trigger_id"] == trigger
-    successor.close()
 
 
 def test_what_was_acknowledged_is_not_repeated(slack: LocalSlack) -> None:
@@ -356,7 +379,7 @@ REFUSALS: list[tuple[str, str, Json]] = [
     ("thread_not_found", "conversations.replies", {"channel": "C0WEB", "ts": "1.2"}),
     ("user_not_found", "users.info", {"user": "U0NONE"}),
     ("no_such_subteam", "usergroups.users.list", {"usergroup": "S0NONE"}),
-    ("invalid_trigger_id", "views.open", {"trigger_id": "1", "view": {"type": "modal"}}),
+    ("invalid_trigger_id", "views.open", {"trigger_id": "1", "view": MODAL}),
     ("unknown_method", "chat.nonsense", {}),
     ("not_allowed_token_type", "apps.connections.open", {}),
 ]
@@ -449,7 +472,7 @@ def test_a_trigger_opens_one_view_soon_after(slack: LocalSlack, web: WebClient) 
     view = {"type": "modal", "title": plain("Waiting"), "blocks": []}
     opened = web.views_open(trigger_id=envelope["payload"]["trigger_id"], view=view)["view"]
     assert web.views_update(view_id=opened["id"], view=view)["ok"]
-    with pytest.raises(SlackApiError, match="invalid_trigger_id"):
+    with pytest.raises(SlackApiError, match="exchanged_trigger_id"):
         web.views_open(trigger_id=envelope["payload"]["trigger_id"], view=view)
     bot.close()
 

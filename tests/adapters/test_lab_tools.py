@@ -68,7 +68,7 @@ def test_what_the_system_has_is_used_as_it_is(tmp_path: Path) -> None:
     assert tools.sshd == system / "usr/sbin/sshd"
     assert tools.rsync == system / "usr/local/bin/rsync"
     assert tools.rrsync.read_text() == f"RSYNC = '{system}/usr/local/bin/rsync'\n"
-    assert tools.sshd_options == ("PerSourcePenalties no",)
+    assert (tools.sshd_options, tools.sshd_arguments) == (("PerSourcePenalties no",), ())
     assert tools.sftp_server is None
 
 

@@ -1,9 +1,12 @@
 """The audit log: durable, append-only, and the source of our own state."""
 
+import resource
 import sqlite3
 import stat
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,6 +20,7 @@ from bot.domain.errors import Conflict, RecordsError
 from bot.domain.operation import Stage
 from bot.domain.plan import Boot, Lane, Plan
 from bot.records.log import SqliteRecords
+from bot.records.schema import TRIGGERS
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 PLAN = Plan(
@@ -126,6 +130,107 @@ def test_while_another_writer_holds_the_file_an_append_gives_up_in_time(
     assert records.append(entry(Kind.REQUESTED)).seq == 1
 
 
+@pytest.fixture
+def full(records: SqliteRecords, file: Path) -> Iterator[Callable[[], None]]:
+    """No page more may be written, as when the disk is full; calling it makes room again."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def make_room() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    records.append(entry(Kind.REQUESTED))
+    size = file.with_name("records.db-wal").stat().st_size
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    yield make_room
+    make_room()
+
+
+def test_while_the_disk_is_full_nothing_is_written_and_then_it_goes_on(
+    records: SqliteRecords, full: Callable[[], None]
+) -> None:
+    for _ in range(2):
+        with pytest.raises(RecordsError, match=r"nothing was done\. Make room on its disk\."):
+            records.append(replace(entry(Kind.REQUESTED), key="other"))
+        with pytest.raises(RecordsError, match="Make room"):
+            records.check()
+    full()
+
+    records.check()
+    assert records.append(replace(entry(Kind.REQUESTED), key="other")).seq == 2
+    assert records.first_fault() == ""
+
+
+def test_a_file_that_reached_its_largest_size_is_told_and_left_whole(records: SqliteRecords) -> None:
+    largest = "PRAGMA max_page_count"
+    ((pages,),) = records._db.execute("PRAGMA page_count").fetchall()  # noqa: SLF001 (the limit belongs to its connection)
+    records._db.execute(f"{largest} = {pages}")  # noqa: SLF001 (the same)
+    first = entry(Kind.REQUESTED, text="long " * 10_000)
+    with pytest.raises(RecordsError, match=r"disk is full\), so nothing was done\. Make room"):
+        records.append(first)
+    records._db.execute(f"{largest} = 100000")  # noqa: SLF001 (the same)
+
+    assert records.append(first).seq == 1
+    assert records.first_fault() == ""
+
+
+def test_a_file_that_may_only_be_read_is_told(records: SqliteRecords) -> None:
+    records._db.execute("PRAGMA query_only = 1")  # noqa: SLF001 (root may write whatever a file's mode says)
+    with pytest.raises(RecordsError, match=r"readonly database\), so nothing was done\. Let the user"):
+        records.append(entry(Kind.REQUESTED))
+    records._db.execute("PRAGMA query_only = 0")  # noqa: SLF001 (the same)
+    assert records.append(entry(Kind.REQUESTED)).seq == 1
+
+
+def test_many_who_wait_for_another_program_are_all_told_within_slacks_three_seconds(
+    records: SqliteRecords, file: Path
+) -> None:
+    def refused(number: int) -> float:
+        began = time.monotonic()
+        with pytest.raises(RecordsError, match=r"so nothing was done\. Try again in a minute"):
+            records.append(entry(Kind.REQUESTED, f"key-{number}"))
+        return time.monotonic() - began
+
+    with closing(sqlite3.connect(file, isolation_level=None)) as other, ThreadPoolExecutor(8) as pool:
+        other.execute("BEGIN IMMEDIATE")
+        waited = list(pool.map(refused, range(8)))
+        other.execute("ROLLBACK")
+
+    assert max(waited) < 3
+    assert records.append(entry(Kind.REQUESTED)).seq == 1
+
+
+def test_to_a_log_that_was_tampered_with_nothing_is_written_any_more(
+    records: SqliteRecords, file: Path
+) -> None:
+    for number in range(3):
+        records.append(entry(Kind.REQUESTED, f"key-{number}"))
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("DROP TRIGGER audit_rows_never_change")
+        other.execute("UPDATE audit SET text = 'nothing' WHERE seq = 2")
+        other.execute(TRIGGERS["audit_rows_never_change"].strip())
+
+    records.trust()
+
+    for use in (lambda: records.append(entry(Kind.ANSWERED)), records.check):
+        with pytest.raises(RecordsError, match=r"tampered with: row 2 was changed\. So nothing is done"):
+            use()
+    assert len(records.search("")) == 3
+
+
+def test_a_check_does_not_wait_for_who_writes_nor_changes_anything(records: SqliteRecords) -> None:
+    records.append(entry(Kind.REQUESTED))
+    with records._lock:  # noqa: SLF001 (somebody writes)
+        records.check()
+    assert len(records.search("")) == 1
+
+
+def test_a_file_that_is_gone_is_not_made_anew_by_a_check(records: SqliteRecords, file: Path) -> None:
+    file.unlink()
+    with pytest.raises(RecordsError, match="unable to open"):
+        records.check()
+    assert not file.exists()
+
+
 def test_the_file_is_its_owners_alone(records: SqliteRecords, file: Path) -> None:
     records.check()
 
@@ -223,6 +328,14 @@ def test_the_newest_row_of_a_kind_is_found(records: SqliteRecords) -> None:
     assert records.newest("digest/C0WEB", Kind.UNPOSTED) is None
 
 
+def test_rows_filed_under_one_thing_are_told_oldest_first(records: SqliteRecords) -> None:
+    for key, fleet in (("1", "web"), ("2", "shop"), ("3", "web")):
+        records.append(entry(Kind.WAIVED, key, operation=f"doctor/{fleet}"))
+    records.append(entry(Kind.ANSWERED, "4", operation="doctor/web"))
+    assert [row.key for row in records.filed("doctor/web", Kind.WAIVED)] == ["1", "3"]
+    assert records.filed("doctor/none", Kind.WAIVED) == ()
+
+
 def test_rows_of_some_kinds_are_told_from_a_row_on(records: SqliteRecords) -> None:
     first = records.append(entry(Kind.REQUESTED, "a"))
     for key, kind in (("b", Kind.DIGEST), ("c", Kind.UNPOSTED), ("d", Kind.ANSWERED), ("e", Kind.DIGEST)):
@@ -240,3 +353,13 @@ def test_a_request_that_nothing_followed_is_found_again(records: SqliteRecords) 
     records.append(entry(Kind.ANSWERED, "c", operation="op-b", at=now))
 
     assert [row.operation for row in records.unanswered()] == ["op-a"]
+
+
+def test_a_row_is_one_line_whatever_was_typed(records: SqliteRecords, file: Path) -> None:
+    typed = "one\ntwo\r\x1b[31mthree\u2028four \u202e five"
+    records.append(entry(Kind.REQUESTED, text=typed, detail={"text": typed}))
+
+    with closing(sqlite3.connect(file)) as other:
+        ((text,),) = other.execute("SELECT text FROM audit").fetchall()
+    assert text == "one two  [31mthree four  five"
+    assert records.search("")[0].detail["text"] == typed

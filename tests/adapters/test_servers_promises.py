@@ -1,12 +1,19 @@
 """What the Servers promise, kept alike by the fake and by real servers over SSH."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
 from bot.domain.errors import HostKeyMismatch, RemoteFailed, ServerUnreachable, UnsafeSource
-from bot.domain.fleet import Recipe, Rewrite
-from bot.domain.proof import prove
+from bot.domain.fleet import Recipe, Rewrite, Template
+from bot.domain.habits import Habits
+from bot.domain.identity import identity
+from bot.domain.proof import Proof, prove
+from bot.domain.quiesce import Quiesce
+from bot.domain.relay import Relay
+from bot.domain.wider import Beside, widen
 from bot.lab.hosts import Hosts
 from tests.adapters.conftest import NETWORK
 from tests.adapters.servers_worlds import PAGES, World, in_memory, over_ssh, recipe_for
@@ -56,6 +63,26 @@ def test_a_prepared_and_synced_clone_is_proved(world: World) -> None:
     assert prove(world.clone.id, clone, master, recipe).failures == ""
 
 
+def test_what_a_server_says_of_itself_as_a_machine_is_the_same_on_all(world: World) -> None:
+    recipe = recipe_for(world.master)
+    for clone in (world.clone, world.other):
+        world.servers.prepare(world.spec, clone, recipe)
+    servers = (world.master, world.clone, world.other)
+    master, *clones = looks = [world.servers.facts(world.spec, server, recipe) for server in servers]
+    assert all(look.machine.zone and look.machine.size >= (look.machine.free or 0) > 0 for look in looks)
+    named = dict(zip(("i-1", "i-2"), clones, strict=True))
+    beside = Beside(others={each: identity(look) for each, look in named.items()})
+    proofs = [widen(Proof(server=each, checks=()), look, master, beside) for each, look in named.items()]
+    assert [proof.failures for proof in proofs] == ["", ""]
+
+
+def test_a_clone_is_asked_what_takes_a_connection_from_it(world: World) -> None:
+    site, nobody = (world.master.address, world.spec.health.port), (world.master.address, 9)
+    world.close(world.clone, nobody)
+    assert world.servers.reaches(world.spec, world.clone, (site, nobody)) == {site}
+    assert world.servers.reaches(world.spec, world.clone, ()) == frozenset()
+
+
 def test_preparing_twice_changes_nothing_more(world: World) -> None:
     recipe = recipe_for(world.master)
     world.servers.prepare(world.spec, world.clone, recipe)
@@ -74,6 +101,88 @@ def test_two_clones_of_one_image_differ_in_their_identity(world: World) -> None:
     assert not one.host_keys & two.host_keys
 
 
+@pytest.mark.parametrize(
+    ("job", "path"),
+    [
+        ("/etc/cron.d/billing", "/etc/cron.d/billing"),
+        ("/etc/cron.daily/backup", "/etc/cron.daily/backup"),
+        ("crontab:bob", "/var/spool/cron/crontabs/bob"),
+    ],
+)
+def test_a_job_of_the_recipe_is_taken_off_and_proved_gone(world: World, job: str, path: str) -> None:
+    recipe = Recipe(jobs=(job,))
+    for server in (world.master, world.clone):
+        world.write(server, path, "17 3 * * * root bill\n")
+    world.write(world.clone, "/etc/cron.d/other", "17 3 * * * root harmless\n")
+    assert world.servers.facts(world.spec, world.clone, recipe).jobs == {job}
+    world.servers.prepare(world.spec, world.clone, recipe)
+    assert world.servers.facts(world.spec, world.clone, recipe).jobs == frozenset()
+    assert world.read(world.clone, path) is None
+    assert world.read(world.clone, "/etc/cron.d/other") is not None
+    assert world.servers.facts(world.spec, world.master, recipe).jobs == {job}
+
+
+SWEPT = Recipe(
+    remove=("/srv/keys/*.pem",),
+    truncate=("/etc/club token",),
+    template=(Template(file="/etc/motd", text="a clone\n"), Template(file="/etc/issue", text="new\n")),
+    clean=("/var/cache/club/",),
+    spools=("/var/spool/club",),
+    agents=("wazuh",),
+)
+OLD = {
+    "/srv/keys/*.pem": "/srv/keys/deploy.pem",
+    "/etc/club token": "/etc/club token",
+    "/var/cache/club/": "/var/cache/club/a/b",
+    "/var/spool/club": "/var/spool/club/17",
+    "agent wazuh": "/var/ossec/etc/client.keys",
+}
+
+
+def test_what_the_recipe_takes_from_a_clone_is_gone_and_what_the_clone_makes_stays(world: World) -> None:
+    for server in (world.master, world.clone):
+        for path in ("/etc/issue", "/srv/keys/deploy.pub", *OLD.values()):
+            world.write(server, path, "the master's")
+
+    def habits() -> Habits:
+        return world.servers.facts(world.spec, world.clone, SWEPT).habits
+
+    before = habits()
+    found = {**before.there, **before.full, **before.left}
+    assert {name: path[-len(OLD[name]) :] for name, path in found.items()} == OLD
+    assert not before.written
+    for _ in range(2):
+        world.servers.prepare(world.spec, world.clone, SWEPT)
+        assert habits() == Habits(written=frozenset({"/etc/motd", "/etc/issue"}))
+        world.write(world.clone, "/var/spool/club/18", "its own")
+    assert world.read(world.clone, "/var/spool/club/18") == "its own"
+    assert world.read(world.clone, "/var/spool/club/17") is None
+    assert world.read(world.clone, "/etc/club token") == ""
+    assert world.read(world.clone, "/etc/issue") == "new\n"
+    assert world.read(world.clone, "/srv/keys/deploy.pub") == "the master's"
+    assert world.read(world.master, "/var/spool/club/17") == "the master's"
+
+
+def test_agents_are_told_apart_by_what_they_keep(world: World) -> None:
+    keys = "/var/ossec/etc/client.keys"
+    recipe = Recipe(agents=("wazuh", "zabbix"))
+
+    def names() -> list[dict[str, str]]:
+        looks = (world.servers.facts(world.spec, each, recipe) for each in (world.clone, world.other))
+        return [dict(look.habits.agents) for look in looks]
+
+    assert names() == [{}, {}]
+    for clone in (world.clone, world.other):
+        world.write(clone, keys, "002 clone")
+    one, two = names()
+    assert len(one) == 1
+    assert one == two
+    world.write(world.other, keys, "003 other")
+    one, two = names()
+    assert len(two) == 1
+    assert one != two
+
+
 def test_a_setting_without_its_place_is_named_and_nothing_is_stopped(world: World) -> None:
     lost = Rewrite(file="/etc/site.conf", find="nowhere", replace="somewhere")
     recipe = Recipe(services=("sitedb",), rewrite=(lost,))
@@ -86,6 +195,46 @@ def test_a_settings_file_that_is_missing_is_named(world: World) -> None:
     recipe = Recipe(rewrite=(Rewrite(file="/etc/other.conf", find="a", replace="b"),))
     with pytest.raises(RemoteFailed, match=r"/etc/other\.conf"):
         world.servers.prepare(world.spec, world.clone, recipe)
+
+
+def test_a_master_is_inspected_and_keeps_its_name(world: World) -> None:
+    facts = world.servers.inspect(world.spec, world.master)
+    proved = world.servers.facts(world.spec, world.master, recipe_for(world.master))
+    assert (facts.hostname, facts.machine_id) == (proved.hostname, proved.machine_id)
+
+
+def test_a_master_that_is_gone_is_not_inspected(world: World) -> None:
+    world.lose(world.master)
+    with pytest.raises(ServerUnreachable, match="i-master"):
+        world.servers.inspect(world.spec, world.master)
+
+
+HELD = Quiesce(before=("echo flushed >>said", "echo frozen >>said"), after=("echo thawed >>said",))
+
+
+def test_a_master_is_quiesced_until_it_is_let_go_and_that_once(world: World) -> None:
+    world.servers.hold_still(world.spec, world.master, HELD, key="op-1.1")
+    assert world.read(world.master, "/said") == "flushed\nfrozen\n"
+    assert world.servers.let_go(world.spec, world.master, HELD, key="op-1.1")
+    assert not world.servers.let_go(world.spec, world.master, HELD, key="op-1.1")
+    assert world.read(world.master, "/said") == "flushed\nfrozen\nthawed\n"
+
+
+def test_a_quiescing_that_fails_is_undone_and_says_which_command_failed(world: World) -> None:
+    wrong = replace(HELD, before=("echo flushed >>said", "false", "echo frozen >>said"))
+    with pytest.raises(RemoteFailed, match=r"i-master: quiescing it failed: false: .*exit status 1"):
+        world.servers.hold_still(world.spec, world.master, wrong, key="op-1.1")
+    assert world.read(world.master, "/said") == "flushed\nthawed\n"
+    assert not world.servers.let_go(world.spec, world.master, wrong, key="op-1.1")
+
+
+def test_a_server_whose_web_server_cannot_relay_writes_is_left_as_it_is(world: World) -> None:
+    relay = Relay(master=world.master.address, port=8080, health="/", methods=("POST",), prefixes=())
+    with pytest.raises(RemoteFailed, match=r"i-0c1: neither Apache.* nor nginx serves"):
+        world.servers.prepare(world.spec, world.clone, recipe_for(world.master), relay=relay)
+    facts = world.servers.facts(world.spec, world.clone, recipe_for(world.master), relay=relay)
+    assert facts.running == {"sitedb"}
+    assert not facts.relays
 
 
 def test_a_sync_brings_new_and_changed_files_and_deletes_what_the_master_lacks(world: World) -> None:
@@ -117,6 +266,39 @@ def test_what_is_excluded_is_neither_copied_nor_deleted_nor_compared(world: Worl
     assert world.read(world.clone, f"{PAGES}/web.pid") == "17"
     world.write(world.clone, f"{PAGES}/cache/third", "its own")
     assert world.strays() == ()
+
+
+def test_the_content_has_another_version_once_anything_of_it_was_changed(world: World) -> None:
+    seen = [version(world), version(world)]
+    assert seen[0]
+    assert len(set(seen)) == 1
+    world.write(world.master, f"{PAGES}/index.html", "welcome")
+    seen.append(version(world))
+    world.write(world.master, NEW, "new")
+    seen.append(version(world))
+    world.write(world.master, NEW, "new")
+    seen.append(version(world))
+    world.remove(world.master, NEW)
+    seen.append(version(world))
+    assert all(after and after != before for before, after in pairwise(seen[1:]))
+
+
+def test_content_that_is_gone_has_no_version(world: World) -> None:
+    world.remove(world.master, PAGES)
+    world.write(world.master, f"{PAGES}/cache/page", "excluded")
+    assert not version(world)
+
+
+def version(world: World) -> str:
+    return world.servers.content_version(world.spec, world.master, world.content)
+
+
+def test_what_a_clone_holds_counts_as_copied_once_it_is_remembered(world: World) -> None:
+    world.servers.remember_content(world.spec, world.clone, world.content)
+    assert world.strays() == ()
+    world.write(world.clone, NEW, "stray")
+    world.servers.remember_content(world.spec, world.clone, world.content)
+    assert world.strays() == (NEW,)
 
 
 def test_without_an_offer_nothing_is_copied(world: World) -> None:

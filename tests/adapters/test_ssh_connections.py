@@ -22,6 +22,8 @@ from tests.adapters.conftest import NETWORK
 from tests.adapters.servers_worlds import RealServers
 
 PATIENCE = 1.0
+SESSIONS_ALLOWED = 10
+"""On one connection, by an sshd that nobody told another number (MaxSessions)."""
 
 
 class Bench(RealServers):
@@ -172,6 +174,12 @@ def test_a_command_that_takes_too_long_is_ended_on_the_server_too(bench: Bench) 
     assert not is_alive(int(bench.path(bench.master, "nap").read_text()))
 
 
+def test_what_is_worth_something_in_part_is_kept_when_the_time_is_up(bench: Bench) -> None:
+    nap = "nap() { echo first; sleep 60; echo second; }"
+    script = Script(what="a test", functions=nap, calls=[("nap",)], seconds=1, whole=False)
+    assert bench.shell.run(bench.spec, bench.master, script) == b"first\n"
+
+
 def is_alive(process: int) -> bool:
     status = Path(f"/proc/{process}/stat")
     return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
@@ -190,9 +198,36 @@ def test_a_warm_connection_is_used_again(bench: Bench) -> None:
 
 
 def test_many_threads_share_one_connection(bench: Bench) -> None:
-    with ThreadPoolExecutor(30) as pool:
-        answers = list(pool.map(lambda n: bench.run("", "echo", str(n)), range(30)))
-    assert answers == [f"{n}\n".encode() for n in range(30)]
+    # A session that takes longer to open than this ends the connection for all.
+    patient = Connections(lambda _spec, server: bench.keys[server.id], patience=30)
+    shell = Shell(patient)
+
+    def ask(number: int) -> bytes:
+        script = Script(what="a test", functions="", calls=[("echo", str(number))])
+        return shell.run(bench.spec, bench.master, script)
+
+    with patient.line(bench.spec, bench.master) as line:
+        transport = line.transport()
+        with ThreadPoolExecutor(16) as pool:
+            answers = list(pool.map(ask, range(64)))
+        assert answers == [f"{n}\n".encode() for n in range(64)]
+        assert line.transport() is transport
+    patient.close()
+
+
+def test_who_is_refused_together_with_others_waits_and_closes_nothing(bench: Bench) -> None:
+    with bench.connections.line(bench.spec, bench.master) as line:
+        transport = line.transport()
+        held = [transport.open_session() for _ in range(SESSIONS_ALLOWED)]
+        with ThreadPoolExecutor(8) as pool:
+            answers = [pool.submit(bench.run, "", "echo", "x") for _ in range(8)]
+            time.sleep(0.3)
+            still_open = [channel for channel in held if not channel.closed]
+            for channel in held:
+                channel.close()
+            assert [answer.result() for answer in answers] == [b"x\n"] * 8
+        assert len(still_open) == SESSIONS_ALLOWED
+        assert line.transport() is transport
 
 
 def test_only_as_many_idle_connections_are_kept_as_wanted(bench: Bench) -> None:
@@ -207,7 +242,7 @@ def test_only_as_many_idle_connections_are_kept_as_wanted(bench: Bench) -> None:
 
 
 def test_an_endless_answer_is_refused(bench: Bench) -> None:
-    with pytest.raises(RemoteFailed, match="more than 16 MB"):
+    with pytest.raises(RemoteFailed, match="i-master answers without end"):
         bench.run("", "yes", seconds=30)
 
 

@@ -6,17 +6,23 @@ import stat
 import subprocess
 import threading
 import time
+from base64 import b64decode
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from paramiko import PKey
 
-from bot.domain.errors import RemoteFailed, UnsafeSource
+from bot.domain.errors import RemoteFailed, ServerUnreachable, UnsafeSource
 from bot.domain.fleet import Content, Recipe, Server
 from bot.lab.hosts import PORT, Hosts
 from bot.lab.tools import Tools
+from bot.ssh.connections import Connections
+from bot.ssh.shell import Shell
+from bot.ssh.sync import pull
 from tests.adapters.conftest import NETWORK
 from tests.adapters.servers_worlds import PAGES, RealServers, World, recipe_for
 
@@ -339,10 +345,13 @@ def test_the_private_key_is_readable_by_its_owner_only(real: RealServers, world:
 
 def test_a_clone_does_not_pull_from_a_server_that_is_not_the_master(real: RealServers, world: World) -> None:
     world.servers.offer_content(world.spec, world.master, [world.clone], world.content, sync="s1")
-    real.keys[real.master.id] = real.keys[real.other.id]
+    kind, encoded, *_ = real.keys[real.other.id][0].split()
+    stranger = PKey.from_type_string(kind, b64decode(encoded))
     world.write(world.clone, f"{PAGES}/mine", "mine")
-    with pytest.raises(RemoteFailed, match="Host key verification failed"):
-        world.servers.pull_content(world.spec, world.master, world.clone, world.content, sync="s1")
+    with closing(Connections(lambda _spec, server: real.keys[server.id], patience=10)) as connections:
+        shell = Shell(connections)
+        with pytest.raises(RemoteFailed, match="Host key verification failed"):
+            pull(shell, world.spec, world.master, world.clone, world.content, shown=stranger, sync="s1")
     assert world.read(world.clone, f"{PAGES}/mine") == "mine"
 
 
@@ -350,8 +359,20 @@ def test_a_master_that_is_gone_deletes_nothing(real: RealServers, world: World) 
     world.servers.offer_content(world.spec, world.master, [world.clone], world.content, sync="s1")
     world.write(world.clone, f"{PAGES}/mine", "mine")
     real.hosts.shut_down(real.master.id)
-    with pytest.raises(RemoteFailed, match="rsync ended with"):
+    with pytest.raises(ServerUnreachable, match="cannot be reached over SSH"):
         world.servers.pull_content(world.spec, world.master, world.clone, world.content, sync="s1")
+    assert world.read(world.clone, f"{PAGES}/mine") == "mine"
+
+
+def test_a_master_that_goes_while_a_clone_copies_deletes_nothing(real: RealServers, world: World) -> None:
+    world.servers.offer_content(world.spec, world.master, [world.clone], world.content, sync="s1")
+    world.write(world.clone, f"{PAGES}/mine", "mine")
+    shown = PKey.from_type_string("ssh-ed25519", b64decode(real.keys[real.master.id][0].split()[1]))
+    real.hosts.shut_down(real.master.id)
+    with closing(Connections(lambda _spec, server: real.keys[server.id], patience=10)) as connections:
+        shell = Shell(connections)
+        with pytest.raises(RemoteFailed, match="rsync ended with"):
+            pull(shell, world.spec, world.master, world.clone, world.content, shown=shown, sync="s1")
     assert world.read(world.clone, f"{PAGES}/mine") == "mine"
 
 
@@ -389,11 +410,16 @@ def test_a_sync_that_was_cut_off_leaves_whole_files_and_the_next_one_finishes_it
     real: RealServers, world: World
 ) -> None:
     real.write(real.clone, f"{PAGES}/big", "old")
-    (pages(real, real.master) / "big").write_bytes(os.urandom(60_000_000))
+    (pages(real, real.master) / "big").write_bytes(os.urandom(1_000_000))
+    for number in range(8000):
+        (pages(real, real.master) / f"small-{number}").write_bytes(b"new")
     world.servers.offer_content(world.spec, world.master, [world.clone], world.content, sync="s1")
 
     def cut() -> None:
-        time.sleep(0.6)
+        deadline = time.monotonic() + 20
+        while not list(pages(real, real.clone).rglob(".*")) and time.monotonic() < deadline:
+            time.sleep(0.002)
+        real.hosts.freeze(real.clone.id)
         real.hosts.shut_down(real.clone.id)
 
     cutter = threading.Thread(target=cut)
@@ -460,3 +486,35 @@ def test_with_sudo_content_is_copied_through_it(real: RealServers, world: World)
     write_all(pages(real, real.master), "one")
     world.sync()
     assert are_equal(real)
+
+
+def test_what_was_written_too_late_to_be_counted_is_named(real: RealServers) -> None:
+    top = real.path(real.clone, "var/www/html")
+    for number, name in enumerate(("old", "new & 100% | late", "newer\nin two lines")):
+        (top / name).write_text(name)
+        os.utime(top / name, (1_000_000 + number, 1_000_000 + number))
+    before = real.servers.facts(real.spec, real.clone, Recipe(), as_of=1_000_000)
+    assert {"0/new & 100% | late", "0/newer\nin two lines"} <= before.later
+    assert "0/old" not in before.later
+    assert real.servers.facts(real.spec, real.clone, Recipe()).later == frozenset()
+
+
+def test_content_that_cannot_be_read_or_sorted_has_no_version(real: RealServers, world: World) -> None:
+    known = world.servers.content_version(world.spec, world.master, world.content)
+    sort = real.path(real.master, "/usr/local/bin/sort")
+    sort.write_text('#!/bin/sh\nexec /usr/bin/sort "$@"\n')
+    sort.chmod(0o755)
+    assert world.servers.content_version(world.spec, world.master, world.content) == known
+    sort.write_text("#!/bin/sh\ncat >/dev/null\nexit 2\n")
+    assert world.servers.content_version(world.spec, world.master, world.content) == ""
+    sort.unlink()
+    assert known
+
+
+def test_what_cannot_be_sorted_has_no_fingerprint(real: RealServers, world: World) -> None:
+    sort = real.path(real.master, "/usr/local/bin/sort")
+    sort.write_text("#!/bin/sh\ncat >/dev/null\nexit 2\n")
+    sort.chmod(0o755)
+    facts = world.servers.facts(world.spec, world.master, recipe_for(world.master))
+    sort.unlink()
+    assert facts.content == ""

@@ -9,13 +9,13 @@ import pytest
 
 from bot.domain.errors import RemoteFailed
 from bot.domain.fleet import Content, Rewrite
+from bot.domain.recipe import host_name
 from bot.lab.tools import Tools
-from bot.ssh.names import check_content, check_path, host_name, read_keys
+from bot.ssh.names import check_content, check_path, read_keys
 from bot.ssh.offering import Terms, authorized_line
 from bot.ssh.patterns import find_conditions, understand
 from bot.ssh.rewriting import holds, rewritten
 from bot.ssh.shell import Script, one_line, source
-from tests.adapters.servers_worlds import server
 
 ED25519 = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0tK3uXCZqZxXd3qiOWr7LWw9pArinEt2/fywr9nkU6"
 
@@ -78,7 +78,7 @@ def test_a_content_path_that_tools_would_read_differently_is_refused(path: str) 
 
 
 def test_the_host_name_of_a_clone_is_its_own_and_short_enough() -> None:
-    clone = server("i-0123456789abcdef0", "10.0.0.2")
+    clone = "i-0123456789abcdef0"
     assert host_name("web", clone) == "web-clone-0123456789abcdef0"
     assert len(host_name("A very_long fleet name " * 5, clone)) <= 63
 

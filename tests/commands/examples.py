@@ -5,8 +5,23 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bot import catalog
-from bot.command import Answer, Look, Record
-from bot.domain.fleet import Content, Fleet, FleetSpec, Image, Role, Server, Service, Ssh, State, Writes
+from bot.command import Answer, Decision, Look
+from bot.domain.doctor.diagnosis import Diagnosis
+from bot.domain.doctor.finding import Examination, Finding, Severity
+from bot.domain.doctor.waiver import Waiver
+from bot.domain.fleet import (
+    Content,
+    Fleet,
+    FleetSpec,
+    Image,
+    ImageState,
+    Role,
+    Server,
+    Service,
+    Ssh,
+    State,
+    Writes,
+)
 from bot.domain.operation import Operation, Stage
 from bot.domain.people import Person, Power
 from bot.domain.plan import Lane, Plan
@@ -54,7 +69,14 @@ def a_server(server_id: str, role: Role = Role.CLONE, **changes: Any) -> Server:
 
 
 def an_image(image_id: str = "ami-1", *, days: int = 3, **changes: Any) -> Image:
-    what: dict[str, Any] = {"created": NOW - timedelta(days=days), "available": True, "master": MASTER}
+    what: dict[str, Any] = {
+        "created": NOW - timedelta(days=days),
+        "available": True,
+        "state": ImageState.GOOD,
+        "size": 8,
+        "snapshots": (image_id.replace("ami-", "snap-"),),
+        "master": MASTER,
+    }
     return Image(id=image_id, **(what | changes))
 
 
@@ -91,27 +113,47 @@ def an_operation(operation_id: str = "op-k3m9ta", stage: Stage = Stage.AWAITING_
     )
 
 
-def run(text: str, *fleets: Fleet, person: Person = BOB, **known: Any) -> Plan | Record | Answer:
-    """Do what the bot does with a text, up to the command's decision."""
+def a_finding(where: str = "/etc/cron.d/billing:3", **changes: Any) -> Finding:
+    what: dict[str, Any] = {
+        "check": "cron-jobs",
+        "pitfall": 6,
+        "severity": Severity.BLOCKS,
+        "what": "A cron job would run on every clone, too.",
+        "remedy": "Name it in the fleet file.",
+    }
+    return Finding(where=where, **(what | changes))
+
+
+def a_diagnosis(*findings: Finding, waivers: tuple[Waiver, ...] = (), **changes: Any) -> Diagnosis:
+    what: dict[str, Any] = {"fleet": "web", "master": MASTER, "at": NOW}
+    whole, not_checked = changes.pop("whole", True), changes.pop("not_checked", ())
+    seen = Examination(findings=findings, not_checked=not_checked, whole=whole)
+    return Diagnosis(examination=seen, waivers=waivers, **(what | changes))
+
+
+def run(text: str, *fleets: Fleet, person: Person = BOB, policy: Policy = POLICY, **known: Any) -> Decision:
+    """Do what the bot does with a text, up to the command's decision; AWS shows the fleets as `seen`."""
     powers = powers_of(person, POLICY)
     may_run = tuple(each for each in COMMANDS if each.open_to(powers))
     parsed = catalog.parse(text, may_run, [fleet.spec for fleet in fleets], "")
+    seen = known.pop("seen", fleets)
+    known = {"diagnosis": a_diagnosis(), **known}
     look = Look(
         now=NOW,
         person=person,
         powers=powers,
-        policy=POLICY,
+        policy=policy,
         specs=tuple(fleet.spec for fleet in fleets),
         commands=may_run,
-        fleets=tuple(fleet for fleet in fleets if fleet.spec in parsed.fleets),
+        fleets=tuple(fleet for fleet in seen if fleet.name in {spec.name for spec in parsed.fleets}),
         **known,
     )
     return parsed.command.decide(parsed.args, look)
 
 
-def plan(text: str, fleet: Fleet) -> Plan:
+def plan(text: str, fleet: Fleet, **known: Any) -> Plan:
     """Run a command that must plan something."""
-    decided = run(text, fleet)
+    decided = run(text, fleet, **known)
     assert isinstance(decided, Plan)
     return decided
 

@@ -3,6 +3,7 @@
 # ruff: noqa: RUF001 (what phones make of punctuation is what these tests are about)
 
 import importlib
+import re
 import string
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from hypothesis import strategies as st
 from bot import catalog
 from bot.command import Command
 from bot.domain.errors import BotError, ConfigError, UsageError
-from bot.domain.words import quote, split
+from bot.domain.words import as_typed, quote, split
+from bot.slack.views.markup import mrkdwn
 from tests.commands.examples import COMMANDS, a_spec
 
 WEB, SHOP = a_spec("web"), a_spec("shop")
@@ -180,4 +182,12 @@ def test_no_text_ends_in_anything_but_an_answer_or_an_explanation(text: str) -> 
 
 @given(st.text(alphabet=string.printable.replace('"', "").replace("\n", "")[:-5]))
 def test_what_is_quoted_is_one_word_again(text: str) -> None:
-    assert [word.text for word in split(quote(text))] == [text]
+    assert [word.text for word in split(quote(text))] == [as_typed(text)]
+
+
+@pytest.mark.parametrize("typed", ["@U0CAT", "x@S0OPS", "`@U0CAT`", "@@U0CAT", '"@U0CAT and @S0OPS"'])
+def test_what_somebody_typed_calls_nobody(typed: str) -> None:
+    (*_, word) = split(f"deny {typed}")
+
+    assert not re.search(r"@[USW]", word.text)
+    assert "<" not in mrkdwn(word.text)

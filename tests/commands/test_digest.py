@@ -17,6 +17,8 @@ from tests.commands.examples import (
     EVE,
     MASTER,
     NOW,
+    a_diagnosis,
+    a_finding,
     a_fleet,
     a_server,
     a_spec,
@@ -59,7 +61,7 @@ def test_a_clone_that_the_log_knows_nothing_of_has_content_of_unknown_age() -> N
 
 
 def test_without_a_digest_before_it_looks_back_a_day() -> None:
-    assert "Nothing else to tell in the last 1 day." in digest(past=Past())
+    assert "Nothing else to tell in the last 24 hours." in digest(past=Past())
 
 
 def test_less_than_wanted_is_told_also_when_no_clone_is_left() -> None:
@@ -80,6 +82,26 @@ def test_more_than_wanted_is_told() -> None:
 
 def test_a_fleet_without_an_image_says_so() -> None:
     assert "no clones, no image yet" in digest(images=())
+
+
+def test_before_the_first_image_it_is_told_that_nobody_looked_at_the_master() -> None:
+    assert "no image yet, and its master not examined (`/clone doctor web`). Nothing else" in digest(
+        images=()
+    )
+    looked = Past(since=YESTERDAY, examined={"web": a_diagnosis()})
+    assert "no clones, no image yet. Nothing else" in digest(images=(), past=looked)
+    assert "examined" not in digest()
+
+
+def test_what_blocks_a_new_image_is_told_in_one_line() -> None:
+    seen = a_diagnosis(a_finding(), at=NOW - timedelta(hours=3))
+    blocks = f"No new image of *web*: `{a_finding().id}` blocks"
+    told = digest(past=Past(since=YESTERDAY, examined={"web": seen})).splitlines()
+    assert told == [
+        "Digest: web as wanted",
+        "*web*: no clones, image 3 days old",
+        f"{blocks}, as the doctor saw 3 hours ago. Type `/clone doctor web`.",
+    ]
 
 
 @pytest.mark.parametrize("service", [Service.OUT, Service.STARTING, Service.UNHEALTHY, Service.DRAINING])

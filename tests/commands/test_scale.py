@@ -11,8 +11,18 @@ from hypothesis import strategies as st
 from bot.domain import plan as plans
 from bot.domain.capacity import first_to_go, spread
 from bot.domain.errors import BotError
-from bot.domain.fleet import Image, Role, Server, Service, State
-from bot.domain.plan import Bake, CheckStrays, Launch, RouteWrites, Sync, TakeOut, Terminate
+from bot.domain.fleet import Fleet, Image, ImageState, Recipe, Role, Server, Service, State, Writes
+from bot.domain.plan import (
+    Bake,
+    CheckStrays,
+    Launch,
+    LaunchElsewhere,
+    Prepare,
+    RouteWrites,
+    Sync,
+    TakeOut,
+    Terminate,
+)
 from tests.commands.examples import (
     MASTER,
     NOW,
@@ -26,6 +36,7 @@ from tests.commands.examples import (
     run,
 )
 
+ELSEWHERE = "launch_elsewhere"
 INTO_SERVICE = ["boot", "prepare", "sync", "prove", "put_in_service", "sync"]
 ONE = a_server("i-1")
 TWO = a_server("i-2", subnet="subnet-b")
@@ -34,7 +45,7 @@ SICK = a_server("i-3", service=Service.UNHEALTHY)
 
 def test_growing_launches_prepares_proves_and_puts_in_service() -> None:
     planned = plan('scale 4 --reason "Black Friday"', a_fleet(ONE, TWO))
-    assert kinds(planned) == ["launch", "launch", *INTO_SERVICE]
+    assert kinds(planned) == ["launch", "launch", ELSEWHERE, *INTO_SERVICE]
     assert planned.summary == "web: 2 → 4 clones"
     assert (planned.command, planned.inverse) == ("scale web 4", "scale web 2")
     assert (planned.before, planned.after) == (2, 4)
@@ -47,7 +58,8 @@ def test_growing_launches_prepares_proves_and_puts_in_service() -> None:
 
 def test_the_first_growth_routes_writes_and_bakes_an_image() -> None:
     planned = plan("scale 1", a_fleet(images=(), writes_routed=False))
-    assert kinds(planned) == ["route_writes", "bake", "launch", *INTO_SERVICE]
+    ready, serving = INTO_SERVICE[:4], INTO_SERVICE[4:]
+    assert kinds(planned) == ["route_writes", "bake", "launch", ELSEWHERE, *ready, "judge", *serving]
     assert planned.actions[0] == RouteWrites(
         target_group="arn:web",
         writes_group="arn:web-writes",
@@ -61,14 +73,22 @@ def test_the_first_growth_routes_writes_and_bakes_an_image() -> None:
     assert "one is baked first" in planned.notes[0]
 
 
+def test_where_clones_relay_writes_no_listener_rule_is_made_and_the_plan_says_what_they_relay() -> None:
+    writes = Writes(by="proxy", prefixes=("/upload",))
+    planned = plan("scale 1", a_fleet(spec=a_spec(writes=writes), writes_routed=False))
+    assert kinds(planned) == ["launch", ELSEWHERE, *INTO_SERVICE]
+    assert Prepare(recipe=Recipe(), relay=writes) in planned.actions
+
+
 @pytest.mark.parametrize(
     "images",
     [
         (),
         (an_image(available=False),),
         (an_image(master="i-0000000000000000b"),),
+        (an_image(state=ImageState.BUILDING), an_image(state=ImageState.BAD)),
     ],
-    ids=["none", "not finished", "of a former master"],
+    ids=["none", "not finished", "of a former master", "not good"],
 )
 def test_an_image_that_cannot_be_used_means_a_new_one(images: tuple[Image, ...]) -> None:
     assert "bake" in kinds(plan("scale 1", a_fleet(images=images)))
@@ -82,11 +102,67 @@ def test_the_newest_available_image_is_used_and_its_age_told() -> None:
     assert planned.notes == ("The image `ami-2` is 1 day old.",)
 
 
+def test_where_no_image_is_good_the_plan_says_why_it_bakes() -> None:
+    (note, *_) = plan("scale 1", a_fleet(images=(an_image(state=ImageState.BUILDING),))).notes
+    assert note == "No image is good: `ami-1` was never tried; one is baked first, without a reboot."
+
+
 def test_type_and_groups_of_the_fleet_file_win_over_the_masters() -> None:
     spec = a_spec(instance_type="m7g.large", security_groups=("sg-9",))
     launch = plan("scale 1", a_fleet(spec=spec)).actions[0]
     assert isinstance(launch, Launch)
     assert (launch.type, launch.security_groups) == ("m7g.large", ("sg-9",))
+
+
+def elsewhere(text: str, fleet: Fleet) -> LaunchElsewhere | None:
+    found = [each for each in plan(text, fleet).actions if isinstance(each, LaunchElsewhere)]
+    return found[0] if found else None
+
+
+def test_other_subnets_and_types_are_part_of_what_is_approved() -> None:
+    fleet = a_fleet(spec=a_spec(instance_types=("t3a.small", "m5.large", "t3.small")))
+    allowed = elsewhere("scale 3", fleet)
+    assert allowed == LaunchElsewhere(
+        image="ami-1",
+        types=("t3.small", "t3a.small", "m5.large"),
+        subnets=("subnet-a", "subnet-b"),
+        security_groups=("sg-1",),
+        count=3,
+    )
+    assert str(allowed) == (
+        "only if AWS has too few: launch the missing ones in another of subnet-a, subnet-b, "
+        "else as t3a.small or m5.large"
+    )
+    others = replace(fleet, spec=replace(fleet.spec, instance_types=("m5.large", "t3a.small")))
+    assert plan("scale 3", fleet).hash != plan("scale 3", others).hash
+
+
+def test_every_type_is_tried_in_every_subnet_before_the_next() -> None:
+    allowed = elsewhere("scale 1", a_fleet(spec=a_spec(instance_types=("t3a.small",))))
+    assert allowed
+    assert [order.place for order in allowed.orders] == [
+        "t3.small in subnet-a",
+        "t3.small in subnet-b",
+        "t3a.small in subnet-a",
+        "t3a.small in subnet-b",
+    ]
+
+
+def test_nothing_is_said_of_elsewhere_where_there_is_no_other_place() -> None:
+    assert elsewhere("scale 1", a_fleet(spec=a_spec(subnets=("subnet-a",)))) is None
+
+
+def test_one_subnet_with_another_type_says_only_that() -> None:
+    allowed = elsewhere("scale 1", a_fleet(spec=a_spec(subnets=("subnet-a",), instance_types=("m5.large",))))
+    assert str(allowed) == "only if AWS has too few: launch the missing ones as m5.large"
+
+
+def test_that_another_type_may_cost_another_price_is_told_with_the_price() -> None:
+    priced = a_spec(instance_types=("m5.large",), price_per_hour=0.5)
+    note = "The price is that of t3.small; m5.large, if AWS has too few, may cost another."
+    assert note in plan("scale 1", a_fleet(spec=priced)).notes
+    assert note not in plan("scale 1", a_fleet(spec=replace(priced, price_per_hour=None))).notes
+    assert note not in plan("scale 1", a_fleet(spec=replace(priced, instance_types=()))).notes
 
 
 def test_a_launch_holds_at_most_a_hundred() -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from bot.domain.conclusion import conclude
-from bot.domain.fleet import Content, Fleet, FleetSpec, Image, Role, Server, Service, Ssh, State, Writes
+from bot.domain.fleet import Content, Fleet, FleetSpec, Role, Server, Service, Ssh, State, Writes
 from bot.domain.operation import Stage
 from bot.domain.plan import Lane, Plan
 from bot.domain.tally import Tally
@@ -76,6 +76,42 @@ def set_aside(service: Service = OUT) -> tuple[Server, ...]:
             "web: 2 of 2 clones serve. The clones could not be brought up to date: no answer.",
         ),
         (
+            replace(
+                NEW.with_short("t3.small in subnet-a", 0, "none to give"),
+                elsewhere=("1 × t3.small in subnet-b", "1 × m5.large in subnet-b"),
+            ),
+            fleet(HEALTHY, HEALTHY),
+            Stage.DONE,
+            (
+                "web: 2 of 2 clones serve. AWS had too few of t3.small in subnet-a; "
+                "started in their place: 1 × t3.small in subnet-b, 1 × m5.large in subnet-b."
+            ),
+        ),
+        (
+            replace(
+                Tally(launched=("i-1",))
+                .with_short("t3.small in subnet-a", 1, "none to give.")
+                .with_short("m5.large in subnet-a", 0, "none to give."),
+                elsewhere=("1 × t3.small in subnet-b",),
+            ),
+            fleet(HEALTHY),
+            Stage.PARTLY_DONE,
+            (
+                "web: 1 of 2 clones serve, because t3.small in subnet-a, m5.large in subnet-a: none to give. "
+                "AWS had too few of t3.small in subnet-a, m5.large in subnet-a; "
+                "started in their place: 1 × t3.small in subnet-b. Type `/clone scale web 2` to try again."
+            ),
+        ),
+        (
+            NEW.with_failed({"i-2": "it did not start."}).with_short("t3.small in subnet-a", 0, "none"),
+            fleet(HEALTHY, quarantined=set_aside()),
+            Stage.PARTLY_DONE,
+            (
+                "web: 1 of 2 clones serve, because i-2: it did not start. "
+                "Out of service and quarantined for a look: i-2. Type `/clone scale web 2` to try again."
+            ),
+        ),
+        (
             NEW.with_failed({"i-2": "it did not start."}),
             fleet(HEALTHY, quarantined=set_aside()),
             Stage.PARTLY_DONE,
@@ -100,6 +136,15 @@ def set_aside(service: Service = OUT) -> tuple[Server, ...]:
             (
                 "web: 1 of 2 clones serve, because i-2: late. Not tagged as quarantined, so still counted as "
                 "clones: i-2. Type `/clone scale web 2` to try again."
+            ),
+        ),
+        (
+            NEW.with_failed({"i-1": "i-1: no host key seen yet.", "i-2": "i-2: no host key seen yet."}),
+            fleet(),
+            Stage.FAILED,
+            (
+                "web: 0 of 2 clones serve, because i-1, i-2: no host key seen yet. "
+                "Type `/clone scale web 2` to try again."
             ),
         ),
         (
@@ -195,24 +240,3 @@ KEPT = Tally(kept={"i-1": "it holds a file that the master lacks: a.jpg"})
 )
 def test_of_fewer_clones(tally: Tally, after: Fleet, stage: Stage, says: str) -> None:
     assert conclude(plan(3, 1), tally, after) == (stage, says)
-
-
-def test_a_bake_says_which_image_new_clones_start_from() -> None:
-    bake = replace(plan(1, 1), lane=Lane.IMAGE, command="bake web")
-    old, new = an_image("ami-1", 1), an_image("ami-2", 2)
-    assert conclude(bake, Tally(image="ami-2"), replace(fleet(), images=(new, old))) == (
-        Stage.DONE,
-        "web: image ami-2 is ready; new clones start from it.",
-    )
-    assert conclude(bake, Tally(image="ami-1"), replace(fleet(), images=(new, old))) == (
-        Stage.DONE,
-        "web: image ami-1 is ready; new clones start from ami-2, which is newer.",
-    )
-    assert conclude(bake, Tally(image="ami-3"), replace(fleet(), images=(old,))) == (
-        Stage.FAILED,
-        "web: no new image, because ami-3 is gone. Type `/clone bake web` to try again.",
-    )
-
-
-def an_image(name: str, day: int) -> Image:
-    return Image(id=name, created=datetime(2026, 1, day, tzinfo=UTC), available=True, master="i-master")

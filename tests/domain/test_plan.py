@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bot.domain import plan as plans
-from bot.domain.fleet import Content, Recipe, Rewrite
+from bot.domain.fleet import Content, Recipe, Rewrite, Template, Writes
 from bot.domain.plan import (
     Bake,
     Boot,
@@ -30,6 +30,7 @@ ACTIONS: tuple[Any, ...] = (
     LAUNCH,
     Boot(),
     Prepare(recipe=Recipe(services=("db",), rewrite=(Rewrite(file="/f", find="a", replace="b"),))),
+    Prepare(recipe=Recipe(), relay=Writes(by="proxy", methods=("POST",), prefixes=("/up",))),
     Sync(master="i-1", content=Content(paths=("/var/www",))),
     Prove(),
     PutInService(target_group="a"),
@@ -96,3 +97,26 @@ def test_each_part_of_a_launch_has_its_case_above() -> None:
 def test_every_action_says_what_it_does_in_one_line(action: object) -> None:
     assert "\n" not in str(action)
     assert not str(action).startswith(type(action).__name__)
+
+
+def test_a_plan_names_the_writes_that_each_clone_is_to_pass_on() -> None:
+    writes = Writes(by="proxy", methods=("POST", "PUT"), prefixes=("/upload",))
+    assert str(Prepare(recipe=Recipe(), relay=writes)) == (
+        "prepare each: renew its identity; "
+        "let its web server pass writes (POST, PUT, /upload) on to the master"
+    )
+
+
+def test_a_plan_names_all_that_is_taken_from_each_clone() -> None:
+    recipe = Recipe(
+        services=("mariadb",),
+        jobs=("at",),
+        template=(Template(file="/etc/motd", text=""),),
+        remove=("/etc/a",),
+        spools=("/var/spool/postfix",),
+        agents=("wazuh",),
+    )
+    assert str(Prepare(recipe=recipe)) == (
+        "prepare each: take off at; stop and mask mariadb; sweep /etc/a, /var/spool/postfix; "
+        "let forget the master wazuh; rewrite /etc/motd; renew its identity"
+    )

@@ -53,6 +53,13 @@ def test_looking_back_finds_the_same_ticks_as_looking_ahead(cron: str, day: date
     assert schedule.following(schedule.before(latest)) == latest
 
 
+def test_a_time_that_a_clock_change_repeats_is_not_due_again_in_the_second_hour() -> None:
+    schedule = Schedule(cron="30 2 * * *", timezone=BERLIN)
+    in_the_second_hour = datetime(2026, 10, 25, 1, 0, tzinfo=UTC)
+    assert schedule.latest(in_the_second_hour) == datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
+    assert schedule.following(in_the_second_hour) == datetime(2026, 10, 26, 1, 30, tzinfo=UTC)
+
+
 def test_a_tick_is_due_from_its_very_moment() -> None:
     schedule = Schedule(cron="0 9 * * *")
     nine = datetime(2026, 11, 22, 9, tzinfo=UTC)

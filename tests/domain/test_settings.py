@@ -7,6 +7,7 @@ import pytest
 from bot.domain.errors import ConfigError
 from bot.domain.people import Power
 from bot.domain.schedule import Schedule
+from bot.domain.terminal import Terminal
 from bot.settings import Environment, load
 from bot.settings.lines import find_lines, line_of
 
@@ -51,6 +52,14 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+ALONE = GOOD.replace(
+    'target_group = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/web/1"\n', ""
+).replace(
+    'target_group = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/writes/2"\n', ""
+)
+CERTIFICATE = "arn:aws:acm:eu-central-1:123456789012:certificate/1b2c"
+
+
 def complaints(folder: Path, text: str) -> list[str]:
     """What is said of this fleet file, without its name."""
     file = folder / "fleets.toml"
@@ -64,6 +73,61 @@ def test_a_good_digest_table_becomes_a_schedule(folder: Path) -> None:
     file = folder / "clonebot.toml"
     file.write_text(GOOD + '[digest]\ncron = "0 9 * * 1-5"\ntimezone = "Europe/Berlin"\nchannel = "C0OPS"\n')
     assert load(file).digest == Schedule(cron="0 9 * * 1-5", timezone="Europe/Berlin", channel="C0OPS")
+
+
+def test_a_good_terminal_table_says_who_people_are(folder: Path) -> None:
+    file = folder / "clonebot.toml"
+    file.write_text(GOOD + '[terminal]\nteam = "T0LAB"\nusers = { bob = "U0BOB", "ada.l" = "W0ADA" }\n')
+    assert load(file).terminal == Terminal(team="T0LAB", users={"bob": "U0BOB", "ada.l": "W0ADA"})
+
+
+def test_without_a_terminal_table_nobody_is_known(folder: Path) -> None:
+    file = folder / "clonebot.toml"
+    file.write_text(GOOD)
+    assert load(file).terminal is None
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ('team = "T0LAB"', "32: terminal.users: is missing"),
+        ('users = { bob = "U0BOB" }', "32: terminal.team: is missing"),
+        (
+            'team = "lab"\nusers = { bob = "U0BOB" }',
+            "33: terminal.team: expected a workspace's id (T…), found 'lab'",
+        ),
+        (
+            'team = "T0LAB"\nusers = {}',
+            "34: terminal.users: names nobody; name somebody, or remove the table [terminal]",
+        ),
+        (
+            'team = "T0LAB"\nusers = { bob = "bob" }',
+            "34: terminal.users.bob: expected a Slack user id (U…, W…; names can change",
+        ),
+        (
+            'team = "T0LAB"\nusers = { ops = "S0OPS" }',
+            "34: terminal.users.ops: expected a Slack user id (U…, W…; names can change",
+        ),
+        (
+            'team = "T0LAB"\nusers = { "-x y" = "U0BOB" }',
+            "34: terminal.users.-x y: expected the name of an operating-system user",
+        ),
+        ('team = "T0LAB"\nusers = "bob"', "34: terminal.users: expected "),
+        ('team = "T0LAB"\nusers = { b = "U0BOB" }\ngroup = 1', "35: terminal.group: unknown key."),
+    ],
+)
+def test_a_wrong_terminal_table_is_explained(folder: Path, table: str, said: str) -> None:
+    (complaint,) = complaints(folder, f"{GOOD}[terminal]\n{table}\n")
+    assert complaint.startswith(said)
+
+
+def test_a_job_that_cannot_be_taken_off_a_clone_is_refused_with_its_place(folder: Path) -> None:
+    recipe = '[fleets.web.recipe]\njobs = ["crontab:bob", "/etc/crontab"]\n[[fleets.web.recipe.rewrite]]'
+    (complaint,) = complaints(folder, GOOD.replace("[[fleets.web.recipe.rewrite]]", recipe))
+    assert complaint == (
+        '22: fleets.web.recipe.jobs: expected "/etc/cron.d/NAME" or so, "crontab:USER" or "at", '
+        'found "/etc/crontab"'
+    )
 
 
 def test_without_a_digest_table_there_is_no_schedule(folder: Path) -> None:
@@ -169,6 +233,26 @@ def test_a_good_file_becomes_fleets_and_policy(folder: Path) -> None:
         ),
         ('"subnet-b"', '"subnet-a"', "6: fleets.web.subnets: a subnet is named twice"),
         (
+            "max_clones",
+            'instance_types = ["t3.small", "t3.small"]\nmax_clones',
+            "7: fleets.web.instance_types: an instance type is named twice",
+        ),
+        (
+            "max_clones",
+            'instance_type = "m5.large"\ninstance_types = ["t3.small", "m5.large"]\nmax_clones',
+            "8: fleets.web.instance_types: an instance type is named twice",
+        ),
+        (
+            "max_clones",
+            'instance_types = ["small"]\nmax_clones',
+            '7: fleets.web.instance_types[0]: expected an instance type such as t3.small, found "small"',
+        ),
+        (
+            "max_clones",
+            'instance_types = "t3.small"\nmax_clones',
+            '7: fleets.web.instance_types: expected a valid array, found "t3.small"',
+        ),
+        (
             '"/var/www/html"',
             '"/var/../etc"',
             "13: fleets.web.content.paths[0]: expected an absolute path without . and ..",
@@ -214,6 +298,16 @@ def test_a_good_file_becomes_fleets_and_policy(folder: Path) -> None:
             "targetgroup/writes/2",
             "targetgroup/web/1",
             "19: fleets.web.writes.target_group: expected a target group of its own",
+        ),
+        (
+            'target_group = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/writes/2"',
+            'by = "proxy"\nprefixes = ["/upload", "/healthz/"]',
+            "20: fleets.web.writes.prefixes: holds the health page",
+        ),
+        (
+            'target_group = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/writes/2"',
+            'by = "magic"',
+            "19: fleets.web.writes.by: expected 'listener' or 'proxy', found \"magic\"",
         ),
     ],
 )
@@ -374,3 +468,91 @@ def test_a_wrong_variable_is_named_and_its_value_is_not_shown(
     with pytest.raises(ConfigError, match=f"{name}: ") as raised:
         Environment.read()
     assert "canary" not in str(raised.value)
+
+
+def test_a_fleet_may_leave_its_target_groups_to_adopt(folder: Path) -> None:
+    (folder / "fleets.toml").write_text(ALONE)
+    (spec,) = load(folder / "fleets.toml").fleets
+    assert (spec.target_group, spec.writes.target_group) == ("", "")
+    assert (spec.balancer.port, spec.balancer.protocol, spec.balancer.scheme) == (
+        80,
+        "HTTP",
+        "internet-facing",
+    )
+
+
+@pytest.mark.parametrize(
+    ("table", "complaint"),
+    [
+        ('{ protocol = "HTTPS" }', "balancer.certificate: is missing; HTTPS needs one"),
+        (f'{{ certificate = "{CERTIFICATE}" }}', 'is of use only with protocol = "HTTPS"'),
+        ('{ protocol = "HTTPS", certificate = "mine" }', "expected the ARN of a certificate"),
+        ('{ protocol = "FTP" }', "balancer.protocol: expected 'HTTP' or 'HTTPS'"),
+        ('{ scheme = "public" }', "balancer.scheme: expected 'internet-facing' or 'internal'"),
+        ('{ clients = ["everybody"] }', "expected an IPv4 network such as 0.0.0.0/0"),
+        ('{ subnets = ["a"] }', "expected a subnet id"),
+        ("{ port = 0 }", "balancer.port: expected greater than or equal to 1"),
+    ],
+)
+def test_a_wrong_balancer_table_is_refused_with_its_place(folder: Path, table: str, complaint: str) -> None:
+    text = ALONE.replace("max_clones = 8", f"balancer = {table}\nmax_clones = 8")
+    (said,) = complaints(folder, text)
+    assert complaint in said
+    assert said.startswith("6: fleets.web.balancer")
+
+
+def test_a_target_group_for_writes_alone_is_of_no_use(folder: Path) -> None:
+    text = GOOD.replace(
+        'target_group = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/web/1"\n', ""
+    )
+    (said,) = complaints(folder, text)
+    assert "writes.target_group: is of use only beside the fleet's own `target_group`" in said
+
+
+RECIPE = "[[fleets.web.recipe.rewrite]]"
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ('remove = ["/etc"]', "recipe.remove[0]: expected files below a folder"),
+        ('remove = ["etc/x"]', "recipe.remove[0]: expected files below a folder"),
+        ('clean = ["/*/x"]', "recipe.clean[0]: expected files below a folder"),
+        ('truncate = ["/var/../etc/x"]', "recipe.truncate[0]: expected files below a folder"),
+        (
+            'spools = ["/var/spool/*"]',
+            "recipe.spools[0]: expected a spool's folder such as /var/spool/postfix",
+        ),
+        ('agents = ["nagios"]', "recipe.agents[0]: expected 'amazon-ssm-agent', 'datadog'"),
+        ('preset = ["iis"]', "recipe.preset[0]: expected 'apache', 'nginx'"),
+        (
+            'remove = ["/home/*/.ssh/authorized_keys"]',
+            "recipe.remove[0]: would take /home/admin/.ssh/authorized_keys from clones, with which I log in",
+        ),
+        ('spools = ["/home/admin"]', "recipe.spools[0]: would take /home/admin/.ssh/authorized_keys"),
+        ('truncate = ["/home/admin/"]', "recipe.truncate[0]: would take /home/admin/.ssh/authorized_keys"),
+        (
+            f"remove = {[f'/srv/{n**5}/x' for n in range(6000)]}",
+            "recipe: makes ",
+        ),
+        (
+            'template = [{ file = "/etc/motd", text = "{{ instance.name }}" }]',
+            "recipe.template[0].text: The recipe's setting for /etc/motd cannot be filled in",
+        ),
+        ('template = [{ file = "motd", text = "x" }]', "recipe.template[0].file: expected an absolute path"),
+    ],
+)
+def test_a_recipe_that_cannot_be_carried_out_is_refused_when_it_is_read(
+    folder: Path, lines: str, said: str
+) -> None:
+    (complaint,) = complaints(folder, GOOD.replace(RECIPE, f"[fleets.web.recipe]\n{lines}\n{RECIPE}"))
+    assert f"fleets.web.{said}" in complaint
+
+
+def test_a_recipe_is_read_with_all_that_its_presets_add(folder: Path) -> None:
+    lines = '[fleets.web.recipe]\npreset = ["mariadb", "postfix"]\nservices = ["solr"]\n'
+    file = folder / "clonebot.toml"
+    file.write_text(GOOD.replace(RECIPE, lines + RECIPE))
+    recipe = load(file).fleets[0].recipe
+    assert recipe.services == ("solr", "mariadb")
+    assert recipe.spools == ("/var/spool/postfix",)

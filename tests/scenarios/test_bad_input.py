@@ -6,9 +6,9 @@ from contextlib import contextmanager
 
 import pytest
 
+from bot.domain.naming import request_id
 from bot.domain.operation import Stage
 from bot.lab.slack.board import Message
-from bot.slack.listeners import request_id
 from bot.slack.views.card import APPROVE
 from tests.scenarios.visitor import ADA, BOB, CAT, CHANNEL, DAN, EVE, Visitor, read
 
@@ -16,7 +16,9 @@ GIL, ZOE, BOT = "U0GIL", "U0ZOE", "U0CLONEBOT"
 EVERYBODY = (ADA, BOB, CAT, DAN, EVE, GIL)
 SECONDS = 20
 TRACES = ("Traceback", "Exception", "Error:", " object at 0x", 'File "', "None")
-CHANGES = "SELECT count(*) FROM audit WHERE kind NOT IN ('requested', 'answered', 'refused', 'posted')"
+CHANGES = """
+    SELECT count(*) FROM audit
+    WHERE kind NOT IN ('requested', 'answered', 'refused', 'posted', 'examined')"""
 OF_NOBODY = {"chat.postEphemeral: user_not_in_channel", "users.info: user_not_found"}
 """How Slack refuses to tell something about, or to, an account that is nobody's or in no channel."""
 
@@ -193,13 +195,13 @@ def test_a_hostile_reason_is_only_shown(visitor: Visitor, reason: str) -> None:
 
 def test_a_button_of_a_plan_that_there_is_not_does_nothing(visitor: Visitor) -> None:
     operation = visitor.open("scale web 4")
-    visitor.until(lambda: "Approve" in read(visitor.card(operation)), "no button", SECONDS)
+    visitor.shows(operation, "Approve")
     value = f"{operation}:{'0' * 64}"
 
     with nothing_changing(visitor):
         forge_click(visitor, ADA, value)
         visitor.until(
-            lambda: any("has changed since" in read(m) for m in visitor.lab.slack.seen_by(ADA, CHANNEL)),
+            lambda: any("has changed since" in read(m) for m in visitor.answers(ADA)),
             "she is not told",
             SECONDS,
         )
@@ -210,14 +212,12 @@ def test_a_button_of_a_plan_that_there_is_not_does_nothing(visitor: Visitor) -> 
 
 @pytest.mark.parametrize("value", ["", "op-1", "op-1:zz", "../..:" + "0" * 64, "x" * 3000])
 def test_a_button_with_a_forged_value_does_nothing_and_shows_no_trace(visitor: Visitor, value: str) -> None:
-    before = len(visitor.lab.slack.seen_by(ADA, CHANNEL))
+    before = len(visitor.answers(ADA))
     with nothing_changing(visitor):
         forge_click(visitor, ADA, value)
-        visitor.until(
-            lambda: len(visitor.lab.slack.seen_by(ADA, CHANNEL)) > before, "she is not told", SECONDS
-        )
+        visitor.until(lambda: len(visitor.answers(ADA)) > before, "she is not told", SECONDS)
 
-    assert said(visitor.lab.slack.seen_by(ADA, CHANNEL)[-1], "reference")
+    assert said(visitor.answers(ADA)[-1], "reference")
     assert said(tell(visitor, "whoami")[1], "U0BOB")
 
 

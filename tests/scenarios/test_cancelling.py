@@ -6,7 +6,7 @@ import pytest
 
 from bot.domain.operation import Operation, Stage
 from bot.slack.views.card import CANCEL
-from tests.scenarios.visitor import ADA, BOB, Visitor, read
+from tests.scenarios.visitor import ADA, BOB, Visitor
 
 AWAY = "SELECT count(*) FROM audit WHERE operation = ? AND kind = ? AND text LIKE ?"
 
@@ -40,7 +40,7 @@ def test_pressed_while_servers_start_it_removes_them_and_says_so(visitor: Visito
     ended = visitor.end_of(operation)
     is_undone(visitor, ended)
     assert ended.cancelled_by.endswith(BOB)
-    visitor.until(lambda: "Undone:" in read(visitor.card(operation)), "the card does not say so")
+    visitor.shows(operation, "Undone:")
     assert "has ended already" in visitor.hear(f"cancel {operation}")
 
 
@@ -52,7 +52,7 @@ def test_what_awaits_approval_is_cancelled_at_once_and_cannot_be_approved(visito
     assert "Nothing of it is done." in said
     assert visitor.operation(operation).stage is Stage.CANCELLED
     assert "cancelled" in visitor.hear(f"approve {operation}", user=ADA)
-    assert "wrong day" in read(visitor.card(operation))
+    visitor.shows(operation, "wrong day")
     assert not visitor.clones()
 
 

@@ -4,11 +4,12 @@ import fcntl
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from bot.lab.lab import run_folder
+from bot.lab.folders import run_folder
 from bot.lab.tools import find_tools
 
 ROOT = Path(__file__).parents[2]
@@ -86,6 +87,17 @@ def test_what_a_killed_lab_left_behind_is_removed_by_the_next(tmp_path: Path) ->
             assert {each.name for each in tmp_path.iterdir()} == {"run-held", mine.name}
 
     assert [each.name for each in tmp_path.iterdir()] == ["run-held"]
+
+
+def test_labs_that_start_at_once_leave_each_others_folders_alone(tmp_path: Path) -> None:
+    def start(_: int) -> bool:
+        with run_folder(tmp_path) as mine:
+            (mine / "records.db").touch()
+            return mine.is_dir()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(start, range(100)))
+    assert not list(tmp_path.iterdir())
 
 
 def run(command: list[str]) -> subprocess.CompletedProcess[str]:

@@ -11,24 +11,26 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
+from bot.domain.naming import request_id
 from bot.domain.operation import Operation, Stage
 from bot.lab.aws.calls import Call, Moment
+from bot.lab.aws.faults import Fate
 from bot.lab.aws.hosts import NO_DELAYS
 from bot.lab.host.disk import make_key
 from bot.lab.lab import Lab
 from bot.records.schema import TRIGGERS
-from bot.slack.listeners import request_id
-from tests.scenarios.visitor import BOB, CHANNEL, Visitor, read
+from tests.scenarios.visitor import BOB, Visitor, read
 
 PATIENCE = {"bake": 30, "launch": 15, "boot": 8, "healthy": 3, "drain": 20}
 TOLD_WITHIN = 5
 ROLE = "clonebot:role"
+pytestmark = pytest.mark.xdist_group("faults")
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     folder = tmp_path_factory.getbasetemp().parent / "lab"
-    with Lab(folder, delays=NO_DELAYS, patience=PATIENCE) as started:
+    with Lab(folder, delays=NO_DELAYS, patience=PATIENCE, rate_limits=False) as started:
         yield started
 
 
@@ -40,13 +42,12 @@ def test_an_aws_that_does_not_answer_is_told_and_nothing_is_done(visitor: Visito
     broken = getattr(visitor.lab.aws.faults, fault)
     calls = len(visitor.lab.aws.calls.mutating())
     broken("*", times=None)
-    before = len(visitor.lab.slack.seen_by(BOB, CHANNEL))
+    before = len(visitor.answers(BOB))
     requests = [request_id(visitor.ask(text)) for text in ("status", "scale web 1")]
-    visitor.until(lambda: len(visitor.lab.slack.seen_by(BOB, CHANNEL)) == before + 2, "nobody is told", 30)
+    visitor.until(lambda: len(visitor.answers(BOB)) == before + 2, "nobody is told", 30)
     visitor.lab.aws.faults.clear()
 
-    for answer in visitor.lab.slack.seen_by(BOB, CHANNEL)[before:]:
-        assert answer.ephemeral_for == BOB
+    for answer in visitor.answers(BOB)[before:]:
         assert "Nothing was changed" in read(answer)
         assert re.search(r"AWS (does not answer|has trouble of its own)", read(answer))
     refused = ["requested", "refused"]
@@ -66,18 +67,28 @@ def test_throttled_calls_are_repeated_until_it_is_done(visitor: Visitor) -> None
     assert len(visitor.ever_launched(ended.id)) == 1
 
 
-def test_a_subnet_without_capacity_leaves_the_others_to_serve(visitor: Visitor) -> None:
-    visitor.lab.aws.faults.no_capacity(visitor.lab.site.subnets[1])
+def test_what_one_subnet_cannot_give_the_other_gives(visitor: Visitor) -> None:
+    poor, *others = visitor.lab.site.subnets
+    visitor.lab.aws.faults.no_capacity(poor)
 
-    ended = attempt(visitor, 4)
+    ended = attempt(visitor, 3)
 
-    assert ended.stage is Stage.PARTLY_DONE
-    assert ended.result.startswith("web: 2 of 4 clones serve, because")
-    assert visitor.lab.site.subnets[1] in ended.result
-    assert "no such server to give" in ended.result
-    assert "`/clone scale web 4`" in ended.result
-    visitor.lab.aws.faults.clear()
-    assert attempt(visitor, 4).stage is Stage.DONE
+    assert ended.stage is Stage.DONE
+    assert re.search(rf"AWS had too few of \S+ in {poor}; started in their place: 2 × ", ended.result)
+    assert {clone["SubnetId"] for clone in visitor.clones().values()} <= set(others)
+    assert len(visitor.ever_launched(ended.id)) == 3
+
+
+def test_a_quota_is_told_as_one_and_asked_once(visitor: Visitor) -> None:
+    visitor.lab.aws.faults.quota(0)
+    calls = len(visitor.lab.aws.calls.of("RunInstances"))
+
+    ended = attempt(visitor, 2)
+
+    assert ended.stage is Stage.FAILED
+    assert "A quota of the AWS account is reached: how many vCPUs" in ended.result
+    visitor.shows(ended.id, "/servicequotas/home/services/ec2/quotas")
+    assert len(visitor.lab.aws.calls.of("RunInstances")) == calls + 1
 
 
 def test_without_any_capacity_it_fails_and_says_why(visitor: Visitor) -> None:
@@ -144,6 +155,18 @@ def test_clones_that_refuse_ssh_are_not_who_they_should_be_or_are_broken_are_set
     assert "shows another SSH host key than its console did" in ended.result
     assert "the proof failed" in ended.result
     assert all(ended.result.count(name) >= 2 for name in apart)  # with the reason, and where it is now
+
+
+def test_clones_that_never_boot_are_told_with_awss_reason(visitor: Visitor) -> None:
+    for fate in Fate:
+        visitor.lab.aws.faults.doom(fate)
+
+    ended = attempt(visitor, 4)
+
+    apart = assert_set_aside(visitor, ended, 2, asked=4)
+    (gone,) = set(visitor.ever_launched(ended.id)) - apart - set(visitor.serving())
+    assert f"{gone}: it is terminated (Client.VolumeLimitExceeded: Volume limit exceeded)" in ended.result
+    assert "it did not start (waited 8 seconds)" in ended.result
 
 
 def test_a_clone_that_never_becomes_healthy_is_taken_out_again(visitor: Visitor) -> None:
@@ -242,17 +265,17 @@ def assert_true(visitor: Visitor, ended: Operation) -> None:
     assert said, ended.result
     assert int(said[1]) == len(visitor.serving()), ended.result
     assert (ended.stage is Stage.DONE) == (said[1] == said[2])
-    visitor.until(lambda: ended.result[:40] in read(visitor.card(ended.id)), "the card does not say it", 10)
+    shown = visitor.shows(ended.id, ended.result[:40])
     clones, registered = visitor.clones(), healthy(visitor)
     for name, instance in clones.items():
         role = {tag["Key"]: tag["Value"] for tag in instance["Tags"]}[ROLE]
         assert (role == "clone") == (name in registered), (name, role, ended.result)
-    assert "Traceback" not in read(visitor.card(ended.id))
+    assert "Traceback" not in shown
 
 
-def assert_set_aside(visitor: Visitor, ended: Operation, number: int) -> set[str]:
+def assert_set_aside(visitor: Visitor, ended: Operation, number: int, asked: int = 0) -> set[str]:
     """One clone serves; the others are out of service, tagged and named. Returns those."""
-    asked = number + 1
+    asked = asked or number + 1
     assert ended.stage is Stage.PARTLY_DONE
     assert ended.result.startswith(f"web: 1 of {asked} clones serve, because")
     assert f"`/clone scale web {asked}`" in ended.result
@@ -348,7 +371,7 @@ def console(visitor: Visitor, server: str) -> Path:
 def _show_another_key(visitor: Visitor, server: str, folder: Path) -> str:
     """Let the console show a host key that the server does not have; what it showed before."""
     file = folder / "another"
-    make_key(file, "another", visitor.lab.tools)
+    make_key(file, "another")
     another = file.with_suffix(".pub").read_text().split()[1]
     before = console(visitor, server).read_text()
     console(visitor, server).write_text(re.sub(r"ssh-ed25519 \S+", f"ssh-ed25519 {another}", before))

@@ -2,8 +2,8 @@
 
 import time
 
+from bot.domain.naming import request_id
 from bot.domain.operation import Stage
-from bot.slack.listeners import request_id
 from tests.scenarios.visitor import ADA, BOB, CHANNEL, EVE, Visitor, get, read
 
 
@@ -108,13 +108,18 @@ def test_a_clone_with_a_file_that_the_master_lacks_stays_until_it_may_be_lost(vi
     assert not visitor.clones()
 
 
-def test_two_requests_at_once_go_one_after_the_other_and_the_second_says_behind_whom(
+def test_two_requests_at_once_go_one_after_the_other_and_the_later_says_behind_whom(
     visitor: Visitor,
 ) -> None:
-    first, second = visitor.open("scale web 2"), visitor.open("scale web 1")
+    first, second = (request_id(visitor.ask(text)) for text in ("scale web 2", "scale web 1"))
 
+    visitor.until(lambda: visitor.knows(first) and visitor.knows(second), "one is not known")
     visitor.until(
-        lambda: f"`{first}` (scale web 2" in visitor.operation(second).behind, "it waits for nobody"
+        lambda: (
+            f"`{first}` (scale web 2" in visitor.operation(second).behind
+            or f"`{second}` (scale web 1" in visitor.operation(first).behind
+        ),
+        "neither waits for the other",
     )
     assert visitor.end_of(first).stage is Stage.DONE
     assert visitor.end_of(second).stage is Stage.DONE
@@ -151,7 +156,7 @@ def test_ten_quick_clicks_approve_once_and_the_buttons_go(visitor: Visitor) -> N
     assert visitor.end_of(operation).stage is Stage.DONE
     assert len(visitor.ever_launched(operation)) == 3
     assert len(visitor.cards(operation)) == 1
-    assert "Approve" not in read(visitor.card(operation))
+    visitor.until(lambda: "Approve" not in read(visitor.card(operation)), "the buttons stay")
     approvals = visitor.audit(
         "SELECT count(*) FROM audit WHERE kind = 'approved' AND operation = ?", operation
     )
@@ -165,9 +170,7 @@ def test_a_denied_plan_does_nothing_and_says_who_denied_it(visitor: Visitor) -> 
 
     ended = visitor.end_of(operation)
     assert (ended.stage, ended.denied_by) == (Stage.DENIED, f"T0LAB/{ADA}")
-    visitor.until(
-        lambda: "not before the budget meeting" in read(visitor.card(operation)), "the card does not say so"
-    )
+    visitor.shows(operation, "not before the budget meeting")
     assert not visitor.clones()
 
 
@@ -191,7 +194,7 @@ def test_a_plan_whose_world_changed_after_approval_is_asked_about_again(visitor:
     visitor.until(lambda: visitor.operation(waiting).plan.before == 1, "no new plan was made")
     assert visitor.operation(waiting).stage is Stage.AWAITING_APPROVAL
     assert len(visitor.clones()) == 1
-    visitor.press(waiting)
+    visitor.ask(f"approve {waiting}", user=ADA)
     assert visitor.end_of(waiting).stage is Stage.DONE
     assert len(visitor.serving()) == 4
     assert len(visitor.ever_launched(waiting)) == 3

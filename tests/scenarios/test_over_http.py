@@ -1,71 +1,29 @@
-"""The main job where Slack reaches the bot over HTTP, and what only HTTP makes possible."""
+"""What only HTTP makes possible, for Slack and for others."""
 
+import os
+import resource
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
 
+from bot.domain.naming import request_id
 from bot.domain.operation import Stage
-from bot.lab.aws.hosts import NO_DELAYS
-from bot.lab.lab import Lab
+from bot.lab.lab import Lab, Transport
 from bot.lab.slack.deliveries import Delivery, send, sign
-from bot.slack.listeners import request_id
-from tests.scenarios.test_main_job import (
-    test_a_denied_plan_does_nothing_and_says_who_denied_it,
-    test_a_plan_whose_world_changed_after_approval_is_asked_about_again,
-    test_four_clones_serve_once_the_lead_has_approved,
-    test_ten_quick_clicks_approve_once_and_the_buttons_go,
-)
 from tests.scenarios.visitor import BOB, CHANNEL, Visitor, get
 
-__all__ = [
-    "test_a_denied_plan_does_nothing_and_says_who_denied_it",
-    "test_a_plan_whose_world_changed_after_approval_is_asked_about_again",
-    "test_four_clones_serve_once_the_lead_has_approved",
-    "test_ten_quick_clicks_approve_once_and_the_buttons_go",
-]
+pytestmark = pytest.mark.xdist_group("http")
 
 
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    folder = tmp_path_factory.getbasetemp().parent / "lab"
-    with Lab(folder, delays=NO_DELAYS, transport="http") as started:
-        yield started
-
-
-def test_the_same_signed_request_ten_times_also_across_a_restart_is_one_operation(visitor: Visitor) -> None:
-    delivery = signed(visitor, "scale web 1")
-
-    for number in range(10):
-        if number == 5:
-            visitor.lab.kill_bot()
-            visitor.lab.start_bot()
-        assert send(url(visitor), delivery)[0] == 200
-
-    operation = request_id(TRIGGER)
-    visitor.until(lambda: visitor.knows(operation), "nothing came of it")
-    assert visitor.end_of(operation).stage is Stage.DONE
-    assert visitor.audit(f"{REQUESTS} AND operation = ?", operation) == [(1,)]
-    assert len(visitor.ever_launched(operation)) == 1
-
-
-def test_forged_requests_change_nothing(visitor: Visitor) -> None:
-    before = visitor.audit(REQUESTS)
-    body = signed(visitor, "scale web 8").body
-    forged = [
-        sign("guessed", body),
-        sign(visitor.lab.slack.signing_secret, body, at=time.time() - 310),
-        Delivery(body, {}),
-        Delivery(b"{" * 1000, {"Content-Type": "application/json"}),
-    ]
-
-    assert {send(url(visitor), one)[0] for one in forged} == {401}
-    assert visitor.audit(REQUESTS) == before
-    assert not visitor.clones()
+@pytest.fixture
+def lab(labs: Callable[[Transport], Lab]) -> Lab:
+    return labs("http")
 
 
 REQUESTS = "SELECT count(*) FROM audit WHERE kind = 'requested'"
@@ -131,6 +89,55 @@ def test_metrics_tell_the_operations_as_the_records_do(visitor: Visitor) -> None
     assert b"clonebot_ready 1.0" in text
 
 
+def test_while_its_disk_is_full_it_is_not_ready_does_nothing_says_so_and_then_goes_on(
+    visitor: Visitor,
+) -> None:
+    ready, calls = f"{visitor.lab.bot_url}/readyz", visitor.lab.aws.calls
+    operation = visitor.open("scale web 1")
+    visitor.until(lambda: calls.of("RunInstances"), "nothing is launched")
+    with full_disk(visitor):
+        done = len(calls.mutating())
+        began = time.monotonic()
+        assert "Make room on its disk." in visitor.hear("scale web 2")
+        assert time.monotonic() - began < TOLD_WITHIN
+        status, why = get(ready)
+        assert (status, b"cannot be written" in why) == (503, True)
+        time.sleep(2)
+        assert len(calls.mutating()) <= done + 1  # what was announced before
+
+    assert get(ready)[0] == 200
+    assert visitor.end_of(operation).stage is Stage.DONE
+    assert len(visitor.ever_launched(operation)) == 1
+    visitor.assert_audit_is_complete()
+    assert not [line for line in visitor.lab.log.read_text().splitlines() if not line.startswith("{")]
+    # What it tells late of all that failed meanwhile is not for the next test's eyes.
+    visitor.lab.stop_bot()
+    visitor.lab.start_bot()
+
+
+@contextmanager
+def full_disk(visitor: Visitor) -> Iterator[None]:
+    """Nothing can be added to any file of the bot."""
+    opened = Path("/proc").glob("[0-9]*/fd/*")
+    holders = {int(each.parts[2]) for each in opened if leads_to(each, visitor.lab.records)} - {os.getpid()}
+    assert holders
+    for process in holders:
+        resource.prlimit(process, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+    try:
+        yield
+    finally:
+        for process in holders:
+            unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+            resource.prlimit(process, resource.RLIMIT_FSIZE, unlimited)
+
+
+def leads_to(link: Path, file: Path) -> bool:
+    with suppress(OSError):  # a file that is closed just now, or another user's
+        return link.readlink() == file
+    return False
+
+
+TOLD_WITHIN = 5
 TRIGGER = "1.2.the-same"
 
 

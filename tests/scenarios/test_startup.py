@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -22,7 +23,8 @@ from tests.scenarios.visitor import get
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 60
-WRONG = 2
+WRONG, LATER = 2, 1
+"""What it ends with if somebody must correct something, and if the same may work later."""
 READY, WAIT = 200, 503
 
 GOOD = """\
@@ -118,13 +120,21 @@ def test_a_token_that_slack_refuses_ends_it(folder: Path, slack: LocalSlack, nam
 def test_a_slack_that_cannot_be_reached_ends_it(folder: Path, slack: LocalSlack) -> None:
     ended = serve(folder, slack, SLACK_API_URL=f"http://127.0.0.1:{_port_without_anybody()}/api/")
 
-    assert_refused(ended, "Slack cannot be reached")
+    assert_refused(ended, "Slack cannot be reached", status=LATER)
+
+
+def test_a_slack_that_is_out_of_order_ends_it_for_now(folder: Path, slack: LocalSlack) -> None:
+    slack.faults.error("apps.connections.open", "internal_error", times=100)
+    ended = serve(folder, slack)
+    slack.faults.clear()
+
+    assert_refused(ended, "is out of order just now", status=LATER)
 
 
 def test_a_data_folder_that_cannot_be_written_ends_it(folder: Path, slack: LocalSlack) -> None:
     ended = serve(folder, slack, CLONEBOT_DATA="key")
 
-    assert_refused(ended, "key/records.db cannot be opened", "CLONEBOT_DATA")
+    assert_refused(ended, "key/records.db cannot be opened", "CLONEBOT_DATA", status=LATER)
 
 
 @pytest.mark.parametrize("name", ["records.db", "workflow.db"])
@@ -132,7 +142,7 @@ def test_a_file_of_ours_that_is_damaged_ends_it(folder: Path, slack: LocalSlack,
     (folder / "data").mkdir()
     (folder / "data" / name).write_text("rubbish " * 1000)
 
-    assert_refused(serve(folder, slack), name, "cannot be opened")
+    assert_refused(serve(folder, slack), name, "cannot be opened", status=LATER)
 
 
 def test_a_second_bot_waits_until_the_first_has_ended_and_both_end_when_told(
@@ -140,15 +150,21 @@ def test_a_second_bot_waits_until_the_first_has_ended_and_both_end_when_told(
 ) -> None:
     first = begin(folder, slack)
     until(lambda: slack.connected == 1)
-    second, third = begin(folder, slack), begin(folder, slack)
+    systemd = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    systemd.bind(f"\0{folder}")
+    second, third = begin(folder, slack, NOTIFY_SOCKET=f"@{folder}"), begin(folder, slack)
     for waiting in (second, third):
         until(lambda one=waiting: "another clonebot serves from" in log(one))  # type: ignore[misc]
     assert slack.connected == 1
+    assert select.select([systemd], [], [], 0)[0] == [], "it does not serve yet"
 
     assert ends_within(third, 5) == 0
     assert ends_within(first, 10) == 0
     until(lambda: "serving" in log(second))
     until(lambda: slack.connected == 1)
+    with systemd:
+        systemd.settimeout(SECONDS)
+        assert systemd.recv(100) == b"READY=1"
     assert ends_within(second, 10) == 0
     assert "Traceback" not in log(first) + log(second) + log(third)
 
@@ -218,8 +234,9 @@ def test_over_http_what_is_wrong_ends_it_before_it_listens(folder: Path, slack: 
     (folder / "data" / "workflow.db").write_text("rubbish " * 1000)
     (folder / "wrong.toml").write_text(GOOD.replace("subnets =", "subnet ="))
 
-    assert_refused(serve(folder, slack, **here), "workflow.db, which cannot be opened")
-    assert_refused(serve(folder, slack, **here, CLONEBOT_DATA="key"), "key/records.db cannot be opened")
+    assert_refused(serve(folder, slack, **here), "workflow.db, which cannot be opened", status=LATER)
+    without_folder = serve(folder, slack, **here, CLONEBOT_DATA="key")
+    assert_refused(without_folder, "key/records.db cannot be opened", status=LATER)
     wrong = {"SLACK_BOT_TOKEN": "xoxb-wrong", "CLONEBOT_DATA": "fresh"}
     assert_refused(serve(folder, slack, **here | wrong), "SLACK_BOT_TOKEN")
     assert_refused(
@@ -233,7 +250,8 @@ def test_over_http_an_address_that_cannot_be_used_is_named(
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         here = over_http(slack) | {"PORT": str(taken.getsockname()[1]), "BIND": bind}
-        assert_refused(serve(folder, slack, **here), f"BIND and PORT: {bind}:{here['PORT']} cannot be used")
+        ended = serve(folder, slack, **here)
+        assert_refused(ended, f"BIND and PORT: {bind}:{here['PORT']} cannot be used", status=LATER)
 
 
 def test_the_labs_page_says_when_its_port_is_taken(tmp_path: Path) -> None:
@@ -250,6 +268,12 @@ def test_a_port_that_is_none_is_refused(tmp_path: Path) -> None:
 
     assert ended.exit_code == WRONG
     assert "65536" in ended.output
+
+
+def test_a_server_that_stands_alone_is_for_a_person(tmp_path: Path) -> None:
+    ended = CliRunner().invoke(main, ["lab", "--folder", str(tmp_path), "--alone", "--run", "scale 1"])
+    assert ended.exit_code == 2
+    assert "--alone is for a person" in ended.output
 
 
 def test_a_lab_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
@@ -279,7 +303,7 @@ def test_the_lab_leaves_nothing_when_ctrl_c_is_pressed_while_it_starts(tmp_path:
     until(lambda: list((tmp_path / "lab").glob("run-*/hosts/*")))
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all that it started in the foreground
 
-    assert process.wait(SECONDS) == 0
+    assert process.wait(SECONDS) == 0, log(process)
     assert "Traceback" not in log(process)
     assert_nothing_is_left(tmp_path / "lab")
 
@@ -408,9 +432,9 @@ def ends_within(process: subprocess.Popen[bytes], seconds: float) -> int:
     return process.wait(seconds)
 
 
-def assert_refused(ended: subprocess.CompletedProcess[str], *says: str) -> None:
-    """It ended with status 2 and said just this, and nothing that only programmers understand."""
-    assert ended.returncode == WRONG, ended.stderr
+def assert_refused(ended: subprocess.CompletedProcess[str], *says: str, status: int = WRONG) -> None:
+    """It ended with this status and said just this, and nothing that only programmers understand."""
+    assert ended.returncode == status, ended.stderr
     for words in says:
         assert words in ended.stderr
     assert ended.stderr.startswith("clonebot: ")

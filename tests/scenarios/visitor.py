@@ -11,13 +11,13 @@ from contextlib import closing, suppress
 from datetime import datetime
 from typing import Any
 
+from bot.domain.naming import request_id
 from bot.domain.operation import Operation, Stage
 from bot.lab.lab import Lab
 from bot.lab.slack.board import Message
 from bot.lab.slack.sockets import BotSilentError
 from bot.lab.visit import serving_clones
 from bot.records.log import SqliteRecords
-from bot.slack.listeners import request_id
 from bot.slack.views.card import APPROVE, DENY
 
 CHANNEL = "C0WEB"
@@ -51,11 +51,9 @@ class Visitor:
 
     def open(self, text: str, *, user: str = BOB) -> str:
         """Type it, and return the id of the operation that it opens."""
-        before = {message.ts for message in self.lab.slack.messages(CHANNEL)}
-        self.ask(text, user=user)
-        seen = self.lab.slack.wait_for(lambda m: m.ts not in before and bool(m.metadata), 30)
-        assert seen.metadata
-        return str(seen.metadata["event_payload"]["operation"])
+        operation = request_id(self.ask(text, user=user))
+        self.lab.slack.wait_for(lambda message: _is_about(message, operation), SECONDS)
+        return operation
 
     def press(self, operation: str, *, user: str = ADA, button: str = APPROVE) -> None:
         """Press a button of the operation's card, once it is there."""
@@ -81,6 +79,12 @@ class Visitor:
     def deny(self, operation: str, *, user: str = ADA) -> None:
         """Press Deny."""
         self.press(operation, user=user, button=DENY)
+
+    def agreed(self, text: str) -> Operation:
+        """Ask for it; the lead approves, and it ends."""
+        operation = self.open(text)
+        self.press(operation)
+        return self.end_of(operation)
 
     def scale(self, count: int, *, approve: bool | None = None) -> Operation:
         """Ask for this many clones, approve if that is needed, and wait for the end."""
@@ -109,6 +113,21 @@ class Visitor:
             operation = self.open("scale web 0 --discard")
             assert self.end_of(operation).stage is Stage.DONE
 
+    def edit(self, text: str) -> None:
+        """Change a page on the master by hand, so that new clones have something to copy."""
+        page = self.lab.hosts.disk(self.lab.site.master) / "var/www/html/news.html"
+        page.write_text(f"<p>{text}</p>\n")
+
+    def give_name(self, clone: str, name: str) -> None:
+        """Let a clone be called otherwise."""
+        (self.lab.hosts.disk(clone) / "etc/hostname").write_text(f"{name}\n")
+
+    def spoil(self, clone: str) -> Operation:
+        """Break a clone by hand, so that it calls itself as the master does, and have it found."""
+        master = self.lab.hosts.disk(self.lab.site.master) / "etc/hostname"
+        self.give_name(clone, master.read_text().strip())
+        return self.end_of(self.open("prove"))
+
     def upload(self, name: str, content: bytes) -> int:
         """Upload a file through the load balancer."""
         return self.post(f"/upload?name={name}", content)
@@ -125,9 +144,18 @@ class Visitor:
         """The operation's live message."""
         return next(m for m in self.lab.slack.messages(CHANNEL) if _is_about(m, operation))
 
+    def shows(self, operation: str, text: str, seconds: float = SECONDS) -> str:
+        """Wait until the card says this, for its updates come at Slack's pace; all that it says then."""
+        self.until(lambda: text in read(self.card(operation)), f"the card does not say {text!r}", seconds)
+        return read(self.card(operation))
+
     def cards(self, operation: str) -> list[Message]:
         """Every message that claims to be the operation's live one."""
         return [m for m in self.lab.slack.messages(CHANNEL) if _is_about(m, operation)]
+
+    def answers(self, user: str) -> list[Message]:
+        """What this person alone was told in the channel."""
+        return [message for message in self.lab.slack.seen_by(user, CHANNEL) if message.ephemeral_for]
 
     def operation(self, operation: str) -> Operation:
         """What the records say of it."""
@@ -170,6 +198,11 @@ class Visitor:
         every = {each["InstanceId"]: each for group in found for each in group["Instances"]}
         return {name: each for name, each in every.items() if name != self.lab.site.master}
 
+    def quarantined(self) -> list[str]:
+        """Those of them that are set aside, as their tags say."""
+        role = {"Key": "clonebot:role", "Value": "quarantined"}
+        return [name for name, each in self.clones().items() if role in each["Tags"]]
+
     def ever_launched(self, operation: str) -> list[str]:
         """Every instance that this operation ever launched, the terminated ones included."""
         mine = [{"Name": "tag:clonebot:operation", "Values": [operation]}]
@@ -197,9 +230,8 @@ class Visitor:
         """The chain is whole, the log tells our state, each call that changed AWS was announced before."""
         with closing(SqliteRecords(self.lab.records)) as records:
             assert not records.first_fault()
-            told = records.replayed()
-            kept = {operation.id: operation for operation in records.operations(limit=1000)}
-        assert told == kept
+            # The bot may write between the two looks.
+            self.until(lambda: records.replayed() == _kept(records), "the log does not tell our state", 10)
         assert not self.intents_without_outcome()
         assert not self.unannounced_calls()
 
@@ -240,6 +272,10 @@ class Visitor:
 
         threading.Thread(target=watch, daemon=True).start()
         return killed
+
+
+def _kept(records: SqliteRecords) -> dict[str, Operation]:
+    return {operation.id: operation for operation in records.operations(limit=1000)}
 
 
 def read(message: Message) -> str:

@@ -5,7 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bot.domain.digest import Digest
+from bot.domain.doctor.diagnosis import Diagnosis
+from bot.domain.doctor.report import headline
 from bot.domain.errors import ChatError
+from bot.domain.notice import Notice
 from bot.domain.operation import Operation
 from bot.domain.people import Person
 from bot.world import Request
@@ -38,6 +41,10 @@ class FakeChat:
         """Operation id and text."""
         self.digests: dict[str, tuple[str, Digest]] = {}
         """Channel and digest, by the digest's id."""
+        self.notices: dict[str, tuple[str, Notice]] = {}
+        """Channel and notice, by the notice's id."""
+        self.reports: dict[str, tuple[str, Diagnosis]] = {}
+        """Channel and what the doctor found, by the request's id."""
         self.outside: set[str] = set()
         """Channels that the bot is not in."""
         self.down: ChatError | None = None
@@ -61,6 +68,14 @@ class FakeChat:
         with self._lock:
             self.answered.append(Answered(request, title, tuple(lines)))
 
+    def report(self, request: Request, channel: str, diagnosis: Diagnosis) -> None:
+        self._answer_or_fail()
+        with self._lock:
+            if channel in self.outside:
+                raise ChatError("I am not in that channel. Type `/invite @clonebot` there, then try again.")
+            self.reports.setdefault(request.id, (channel, diagnosis))
+            self.answered.append(Answered(request, headline(diagnosis), (f"The report is in <#{channel}>.",)))
+
     def show(self, operation: Operation) -> str:
         self._answer_or_fail()
         with self._lock:
@@ -81,6 +96,14 @@ class FakeChat:
                 raise ChatError("I am not in that channel. Type `/invite @clonebot` there, then try again.")
             self.digests.setdefault(digest.id, (channel, digest))
             return f"{list(self.digests).index(digest.id) + 1}.5"
+
+    def post_notice(self, channel: str, notice: Notice) -> str:
+        self._answer_or_fail()
+        with self._lock:
+            if channel in self.outside:
+                raise ChatError("I am not in that channel. Type `/invite @clonebot` there, then try again.")
+            self.notices.setdefault(notice.id, (channel, notice))
+            return f"{list(self.notices).index(notice.id) + 1}.7"
 
     def cards(self) -> dict[str, Operation]:
         """What each live message shows now, by operation id."""

@@ -1,17 +1,21 @@
 """What every Chat promises, kept by the fake and by Slack's own protocol."""
 
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Protocol
 
 import pytest
 
 from bot.domain.digest import headline
+from bot.domain.doctor.report import headline as report_headline
 from bot.domain.errors import ChatError
+from bot.domain.notice import Notice
 from bot.domain.operation import Stage
 from bot.domain.people import Person
 from bot.lab.slack.server import LocalSlack
 from bot.slack.chat import SlackChat
 from bot.world import Chat
+from tests.commands.examples import a_diagnosis, a_finding
 from tests.slack.chat_fake import FakeChat
 from tests.slack.examples import digest, operation, request
 
@@ -23,6 +27,8 @@ class Room(Protocol):
     def chat(self) -> Chat: ...
     def cards(self) -> list[str]: ...
     def digests(self) -> list[str]: ...
+    def notices(self) -> list[str]: ...
+    def reports(self) -> list[str]: ...
     def leave(self, channel: str) -> None: ...
     def told(self, user: str) -> list[str]: ...
     def thread(self) -> list[str]: ...
@@ -36,6 +42,12 @@ class FakeRoom:
 
     def cards(self) -> list[str]:
         return [f"{card.plan.summary}: {card.stage}" for card in self.chat.cards().values()]
+
+    def notices(self) -> list[str]:
+        return [notice.title for _, notice in self.chat.notices.values()]
+
+    def reports(self) -> list[str]:
+        return [report_headline(diagnosis) for _, diagnosis in self.chat.reports.values()]
 
     def digests(self) -> list[str]:
         return [headline(digest) for _, digest in self.chat.digests.values()]
@@ -65,6 +77,12 @@ class LabRoom:
         shown = [m for m in self.slack.messages("C0WEB") if not m.ephemeral_for and m.user == "U0CLONEBOT"]
         return [message.text for message in shown]
 
+    def notices(self) -> list[str]:
+        return self.digests()
+
+    def reports(self) -> list[str]:
+        return self.digests()
+
     def digests(self) -> list[str]:
         found = [m for m in self.slack.messages("C0WEB") if m.metadata]
         return [message.text.partition(" · ")[0] for message in found]
@@ -93,6 +111,9 @@ class LabRoom:
             self.slack.faults.error(method, "internal_error", times=9)
 
 
+NOTICE = Notice(
+    id="reconcile/web/1", at=digest().at, title="web: something differs", lines=("`i-1` is gone.",)
+)
 PEOPLE = (
     Person(team="T0LAB", id="U0BOB", name="bob"),
     Person(team="T0LAB", id="U0GIL", name="gil", guest=True),
@@ -203,10 +224,31 @@ def test_two_digests_are_two_messages(room: Room) -> None:
     assert len(room.digests()) == 2
 
 
+def test_a_notice_is_posted_once_however_often_it_is_asked_for(room: Room) -> None:
+    first = room.chat.post_notice("C0WEB", NOTICE)
+    assert room.chat.post_notice("C0WEB", NOTICE) == first
+    assert room.chat.post_notice("C0WEB", replace(NOTICE, id="another")) != first
+    assert room.notices() == ["web: something differs"] * 2
+
+
+def test_a_report_is_in_the_fleets_channel_once_and_who_asked_is_told(room: Room) -> None:
+    seen = a_diagnosis(a_finding(), at=datetime.now(UTC))
+    for _ in range(2):
+        room.chat.report(request(user="U0BOB"), "C0WEB", seen)
+    assert room.reports() == ["*web*: 1 thing blocks a clone image"]
+    assert "<#C0WEB>" in room.told("U0BOB")[-1]
+    room.chat.report(request(id="op-other"), "C0WEB", seen)
+    assert len(room.reports()) == 2
+
+
 def test_a_channel_that_we_are_not_in_is_refused_with_how_to_invite_us(room: Room) -> None:
     room.leave("C0WEB")
     with pytest.raises(ChatError, match="/invite @clonebot"):
         room.chat.post_digest("C0WEB", digest())
+    with pytest.raises(ChatError, match="/invite @clonebot"):
+        room.chat.post_notice("C0WEB", NOTICE)
+    with pytest.raises(ChatError, match="/invite @clonebot"):
+        room.chat.report(request(), "C0WEB", a_diagnosis(at=datetime.now(UTC)))
 
 
 def test_what_slack_refuses_is_a_chat_error(room: Room) -> None:

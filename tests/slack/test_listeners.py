@@ -12,10 +12,11 @@ import pytest
 from slack_bolt import App, BoltRequest, BoltResponse
 
 from bot.domain.errors import ChatError, ConfigError, RecordsError
+from bot.domain.naming import request_id
 from bot.lab.slack.server import LocalSlack
 from bot.slack.calls import web_client
 from bot.slack.chat import SlackChat
-from bot.slack.listeners import build_app, request_id
+from bot.slack.listeners import build_app
 from bot.slack.socket_mode import connect
 from bot.slack.views.card import APPROVE, DENY
 from bot.world import Request
@@ -171,7 +172,7 @@ def test_the_acknowledgement_waits_for_the_record_and_for_nothing_else(
 def test_twenty_slow_requests_do_not_keep_the_next_one_waiting(door: App, inbox: Inbox) -> None:
     inbox.seconds = 1
     slow = [
-        threading.Thread(target=dispatch, args=(door, command(trigger_id=f"slow {number}")))
+        threading.Thread(target=dispatch, args=(door, command(trigger_id=f"slow.{number}")))
         for number in range(20)
     ]
     for thread in slow:

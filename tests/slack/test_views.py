@@ -15,11 +15,12 @@ from bot.domain.digest import Digest, Past, Unread
 from bot.domain.fleet import Content
 from bot.domain.operation import Operation, Progress, Stage
 from bot.domain.plan import CheckStrays, Launch, Sync, TakeOut, Terminate
-from bot.lab.slack.rules import block_faults
+from bot.domain.words import one_line
+from bot.lab.slack.block_kit import block_faults
 from bot.slack.views.answer import show_answer, show_note
 from bot.slack.views.card import APPROVE, CANCEL, DENY, button_value, show_operation
 from bot.slack.views.digest import show_digest
-from bot.slack.views.markup import clean, fit, mrkdwn, quote, shorten
+from bot.slack.views.markup import fit, mrkdwn, quote, shorten
 from bot.slack.views.message import Message
 from tests.slack.examples import PLAN, TO_DO, operation
 
@@ -75,6 +76,7 @@ def require_valid(message: Message) -> None:
         ("those who may: @U0ADA, @S0OPS.", "those who may: <@U0ADA>, <!subteam^S0OPS>."),
         ("type `deny @U0BOB`", "type `deny @U0BOB`"),
         ("mail bob@U0BOB.example", "mail bob@U0BOB.example"),
+        ("see #C0WEB, `#C0WEB` and /#C0WEB", "see <#C0WEB>, `#C0WEB` and /#C0WEB"),
         ("@channel @here @everyone", "@channel @here @everyone"),
         ("<@U0BOB>", "&lt;<@U0BOB>&gt;"),
         ("<!channel> & <http://x|y>", "&lt;!channel&gt; &amp; &lt;http://x|y&gt;"),
@@ -92,7 +94,7 @@ def test_other_peoples_words_mention_nobody() -> None:
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_a_cleaned_text_is_one_visible_line(text: str) -> None:
-    cleaned = clean(text)
+    cleaned = one_line(text)
     assert not set(cleaned) & set("\n\r\x00\x1b\u202e\u2066\u2028")
     assert cleaned.encode().decode() == cleaned
 
@@ -462,6 +464,13 @@ def test_a_note_is_one_paragraph() -> None:
     shown = show_note("i-1 runs <now>")
     require_valid(shown)
     assert (shown.text, len(shown.blocks)) == ("i-1 runs &lt;now&gt;", 1)
+
+
+def test_notes_put_together_stay_lines_of_their_own() -> None:
+    shown = show_note("two servers run\nboth are proved")
+    require_valid(shown)
+    assert shown.text == "two servers run · both are proved"
+    assert shown.blocks[0]["text"]["text"] == "two servers run\nboth are proved"
 
 
 def test_a_message_is_never_without_a_text() -> None:

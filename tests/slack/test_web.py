@@ -5,6 +5,7 @@ import random
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -16,10 +17,11 @@ from slack_bolt import App
 from bot.domain.errors import RecordsError
 from bot.domain.operation import Stage
 from bot.lab.slack.deliveries import Delivery, sign, word
-from bot.metrics import OperationsCollector
+from bot.metrics import OperationsCollector, ReconcileCollector
 from bot.slack.calls import web_client
 from bot.slack.listeners import build_app
 from bot.slack.web import build_web
+from bot.workflow.reconcile import Report
 from tests.slack.chat_fake import FakeChat
 from tests.slack.test_listeners import Inbox, click, command
 
@@ -184,6 +186,54 @@ def test_rightly_signed_nonsense_is_refused_and_breaks_nothing(
     assert inbox.requests == []
 
 
+def changed(whole: dict[str, Any], **parts: Any) -> dict[str, Any]:
+    """A payload with other parts; None takes one away."""
+    return {name: value for name, value in (whole | parts).items() if value is not None}
+
+
+MISSHAPEN = {
+    "a command without a trigger": changed(command(), trigger_id=None),
+    "a command with an empty trigger": changed(command(), trigger_id=""),
+    "a command of nobody": changed(command(), user_id=None),
+    "a command of a name": changed(command(), user_id="bob"),
+    "a command of two lines": changed(command(), user_id="U0BOB\nU0ADA"),
+    "a command of a mention": changed(command(), user_id="U0 @U0CAT"),
+    "a command from nowhere": changed(command(), channel_id=""),
+    "a command whose text is a list": changed(command(), text=["scale 4"]),
+    "a command that is a number": changed(command(), command=4),
+    "a click without actions": changed(click(), actions=[]),
+    "a click whose actions are a word": changed(click(), actions="approve"),
+    "a click whose action is a word": changed(click(), actions=["approve"]),
+    "a click whose action has no id": changed(click(), actions=[{"value": "op-1", "action_ts": "1.0"}]),
+    "a click by a word": changed(click(), user="U0BOB"),
+    "a click by nobody": changed(click(), user=None),
+    "a click in a word": changed(click(), channel="C0WEB"),
+    "a click at no time": changed(click(), actions=[click()["actions"][0] | {"action_ts": "nan"}]),
+    "a click at the end of time": changed(click(), actions=[click()["actions"][0] | {"action_ts": "inf"}]),
+    "an event that is a list": {"type": "event_callback", "event": []},
+    "a challenge that is a list": {"type": "url_verification", "challenge": ["x"]},
+    "a kind that there is not": {"type": "view_submission", "view": [], "actions": []},
+    "no kind": {},
+}
+
+
+@pytest.mark.parametrize("payload", MISSHAPEN.values(), ids=MISSHAPEN.keys())
+def test_rightly_signed_requests_of_another_shape_are_refused_at_once(
+    web: FlaskClient, inbox: Inbox, payload: dict[str, Any]
+) -> None:
+    form = urlencode({"payload": json.dumps(payload)}).encode()
+    began = time.monotonic()
+
+    statuses = {
+        post(web, sign(SECRET, json.dumps(payload).encode(), JSON))[0],
+        post(web, sign(SECRET, form))[0],
+    }
+
+    assert statuses == {404}
+    assert time.monotonic() - began < 2, "it was waited for an acknowledgement"
+    assert inbox.requests == []
+
+
 def test_a_thousand_damaged_requests_change_nothing(web: FlaskClient, inbox: Inbox) -> None:
     dice = random.Random(SEED)
 
@@ -257,6 +307,21 @@ def test_metrics_count_what_came(web: FlaskClient, registry: CollectorRegistry) 
     assert "clonebot_records_readable 1.0" in lines
 
 
+def test_metrics_tell_what_differs_and_when_that_was_last_looked_at(
+    web: FlaskClient, registry: CollectorRegistry
+) -> None:
+    read = datetime(2026, 11, 22, 12, tzinfo=UTC)
+    reports = {"web": Report(differences=2, read=read), "shop": Report()}
+    registry.register(ReconcileCollector(lambda: reports))
+    lines = web.get("/metrics").text.splitlines()
+    assert 'clonebot_reconcile_findings{fleet="web"} 2.0' in lines
+    assert 'clonebot_reconcile_findings{fleet="shop"} 0.0' in lines
+    seconds = 'clonebot_reconcile_last_success_timestamp_seconds{fleet="web"}'
+    (last,) = (line for line in lines if line.startswith("clonebot_reconcile_last_success"))
+    assert last.startswith(seconds)
+    assert float(last.removeprefix(seconds)) == read.timestamp()
+
+
 def test_metrics_give_no_number_of_operations_that_nobody_could_read(
     web: FlaskClient, registry: CollectorRegistry
 ) -> None:
@@ -270,3 +335,12 @@ def test_metrics_give_no_number_of_operations_that_nobody_could_read(
 
 def unreadable() -> dict[Stage, int]:
     raise RecordsError("The audit log cannot be read.")
+
+
+def test_it_is_not_ready_while_nothing_could_be_done(app: App) -> None:
+    web = build_web(lambda: app, SECRET, CollectorRegistry(), lambda: "The disk is full.").test_client()
+
+    answer = web.get("/readyz")
+
+    assert (answer.status_code, answer.text) == (503, "The disk is full.\n")
+    assert web.get("/healthz").status_code == 200

@@ -1,6 +1,7 @@
 """A bench: the whole workflow between fakes and real records, driven step by step without an engine."""
 
 import json
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -13,22 +14,33 @@ from bot.domain.audit import Entry, Kind
 from bot.domain.errors import RecordsError
 from bot.domain.fleet import Content, FleetSpec, Recipe, Rewrite, Service, Ssh, Writes
 from bot.domain.operation import Operation
+from bot.domain.pace import Pace
 from bot.domain.people import Person, Power
 from bot.domain.plan import RouteWrites
 from bot.domain.policy import Approval, Policy
 from bot.domain.schedule import Schedule
 from bot.domain.tally import Tally, to_json
+from bot.domain.terminal import Terminal
 from bot.records.log import SqliteRecords
+from bot.terminal.chat import TerminalChat
+from bot.terminal.followers import Followers
 from bot.workflow.carry_out import Carrier
 from bot.workflow.desk import Desk
 from bot.workflow.digests import Digests
 from bot.workflow.look import World
+from bot.workflow.messages import Messages
+from bot.workflow.notices import WaiverNotices
+from bot.workflow.outbox import Outbox
+from bot.workflow.reconcile import Reconciler
 from bot.world import Request
 from tests.adapters.cloud_fake import FakeCloud
 from tests.adapters.servers_fake import FakeServers
 from tests.slack.chat_fake import FakeChat
 
 T = TypeVar("T")
+
+STRIDE = int(os.environ.get("STRIDE", "13"))
+"""Power is cut at every so many calls; before and after meet different ones. `make invariants` takes each."""
 
 TEAM = "T0LAB"
 ADA, LEA, BOB, EVE = (Person(team=TEAM, id=f"U0{name}") for name in ("ADA", "LEA", "BOB", "EVE"))
@@ -54,6 +66,10 @@ SPEC = FleetSpec(
 POLICY = Policy(
     roles={Power.OPERATOR: (OPERATORS, LEA.id), Power.APPROVER: (ADA.id, LEA.id), Power.VIEWER: (EVE.id,)},
     approval=Approval(scale_out_above=2),
+)
+
+TERMINAL = Terminal(
+    team=TEAM, users={"bob": BOB.id, "ada": ADA.id, "lea": LEA.id, "root": LEA.id, "eve": EVE.id}
 )
 
 
@@ -150,16 +166,29 @@ class FlakyRecords(SqliteRecords):
             raise RecordsError("The audit log cannot be written, so nothing was done.")
 
 
+class AtOnce(Outbox):
+    """Sends whatever comes in at once."""
+
+    def show(self, operation: str) -> None:
+        super().show(operation)
+        self.flush()
+
+    def note(self, operation: str, text: str) -> None:
+        super().note(operation, text)
+        self.flush()
+
+
 class Bench:
     """A fleet without clones whose image is baked and whose writes are routed, and people around it."""
 
     def __init__(self, folder: Path, servers: FakeServers | None = None) -> None:
         self.clock = FakeClock()
         self.cloud = FakeCloud(master=SPEC.master)
-        self.servers = servers or FakeServers()
+        self.servers = servers or FakeServers(busy=True)
         self.chat = FakeChat(ADA, LEA, BOB, EVE, team=TEAM, groups={OPERATORS: {BOB.id}})
         self.records = FlakyRecords(folder / "records.db")
         self.supply = Supply()
+        self.followers = Followers()
         self.times = 1
         """How often every step is done."""
         self.schedule: Schedule | None = None
@@ -187,16 +216,22 @@ class Bench:
         world = World(
             clock=self.clock,
             cloud=self.supply.through(self.cloud),
+            servers=self.supply.through(self.servers),
             chat=self.supply.through(self.chat),
             records=self.supply.through(self.records),
             specs=specs,
             policy=POLICY,
             commands=catalog.find_commands(),
             digest=self.schedule,
+            terminals=TerminalChat(self.supply.through(self.chat), TERMINAL, self.followers),
         )
-        self.desk = Desk(world)
+        messages = Messages(world)
+        self.outbox = AtOnce(messages, Pace())
+        self.notices = WaiverNotices(world)
+        self.desk = Desk(world, messages, self.outbox, self.notices)
         self.digests = Digests(world)
-        self.carrier = Carrier(world, self.supply.through(self.servers), self.desk)
+        self.carrier = Carrier(world, self.desk)
+        self.reconciler = Reconciler(world, self.carrier)
 
     def furnish(self) -> None:
         """Let the image be baked and the writes be routed already."""
@@ -245,6 +280,8 @@ class Bench:
             if not lane or self._in_lane(operation):
                 break
             self.step(self.desk.show, operation)
+        if self.operation(operation).stage.ended:
+            self.step(self.desk.conclude, operation)
         return self.operation(operation)
 
     def scale(self, count: int, flags: str = "") -> Operation:
@@ -263,7 +300,7 @@ class Bench:
         so_far = to_json(Tally())
         for index in range(self.step(self.carrier.length, operation)):
             so_far = json.loads(json.dumps(self.step(self.carrier.perform, operation, index, so_far)))
-        if so_far["cancelled"]:
+        if so_far["cancelled"] or so_far["undo"]:
             so_far = self.step(self.carrier.find_undone, operation, so_far)
             so_far = self.step(self.carrier.undo, operation, so_far)
         self.step(self.carrier.conclude, operation, so_far)

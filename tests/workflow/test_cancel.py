@@ -11,7 +11,7 @@ from bot.domain.errors import CloudDenied, RemoteFailed
 from bot.domain.fleet import Role, Service, State
 from bot.domain.operation import Operation, Progress, Stage
 from bot.domain.people import Person
-from tests.workflow.bench import ADA, BOB, EVE, INDEX, LEA, Bench
+from tests.workflow.bench import ADA, BOB, EVE, INDEX, LEA, STRIDE, Bench
 
 LONG = 100_000
 
@@ -155,7 +155,10 @@ class TestWhileItRuns:
         ended = empty.end_of(operation)
         (image,) = empty.cloud.look(empty.spec).images
         assert (ended.stage, alive(empty)) == (Stage.CANCELLED, [])
-        assert f"Stays: the image {image.id}, which is still being made by AWS." in ended.result
+        assert (
+            f"Stays: the image {image.id}, which is still being made by AWS, so no clone starts"
+            in ended.result
+        )
         assert "Stays: writes go to the master only." in ended.result
 
     def test_a_bake_by_itself_too(self, bench: Bench) -> None:
@@ -274,10 +277,6 @@ class TestWhoAndHowOften:
         bench.ask(f"cancel {operation} wrong fleet", ADA)
         (row,) = bench.rows(Kind.CANCELLED)
         assert (row.operation, row.person, row.text) == (operation, f"{ADA.team}/{ADA.id}", "wrong fleet")
-
-
-STRIDE = 7
-"""Not every call, to be quick; the two directions meet different ones."""
 
 
 def cancelled_boot(bench: Bench) -> None:

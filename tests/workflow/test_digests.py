@@ -147,7 +147,7 @@ def test_a_channel_that_we_are_not_in_is_told_of_in_status_until_it_works(kept: 
     for asked in ("status", "digest"):
         kept.ask(asked, EVE)
         assert (
-            "The digest due at 2026-11-23 09:00:00 UTC could not be posted in `C0WEB`: I am not in that "
+            "The digest due at 2026-11-23 09:00:00 UTC could not be posted in #C0WEB: I am not in that "
             "channel. Type `/invite @clonebot` there" in kept.chat.answers_to(EVE.id)[-1]
         )
     kept.chat.outside.clear()
@@ -186,7 +186,7 @@ def test_something_unexpected_is_told_with_the_next(kept: Bench) -> None:
     for _ in range(2):
         kept.digests.give_up("C0WEB", NINE.isoformat(), "Something unexpected; reference `1a2b`.")
     tick(kept, NINE + DAY)
-    assert "could not be posted in `C0WEB`: Something unexpected; reference `1a2b`." in text(posted(kept)[0])
+    assert "could not be posted in #C0WEB: Something unexpected; reference `1a2b`." in text(posted(kept)[0])
 
 
 def test_each_channel_is_told_of_its_own_fleets(bench: Bench) -> None:

@@ -1,10 +1,15 @@
 """Scaling out when something goes wrong: what then serves, what is set aside, and what is said."""
 
+import threading
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from bot.domain.audit import Kind
 from bot.domain.errors import (
     BotError,
     CloudDenied,
@@ -17,9 +22,10 @@ from bot.domain.errors import (
     Throttled,
     UnsafeSource,
 )
-from bot.domain.fleet import Content, FleetSpec, Recipe, Server, State
+from bot.domain.fleet import Content, FleetSpec, Recipe, Server, State, Writes
 from bot.domain.operation import Operation, Stage
 from bot.domain.proof import Facts
+from bot.domain.relay import Relay
 from tests.adapters.servers_fake import FakeHost, FakeServers
 from tests.workflow.bench import INDEX, Bench
 
@@ -69,6 +75,10 @@ class TestBeforeAnythingIsLaunched:
         assert "was not ready after 60 minutes" in ended.result
         assert "launch" not in empty.done()
 
+    def test_rules_that_aws_does_not_take_at_once_are_asked_for_again(self, empty: Bench) -> None:
+        empty.cloud.failures["route_writes"] = [Throttled("slow down"), CloudUnreachable("no answer")]
+        assert empty.scale(1).stage is Stage.DONE
+
     def test_a_moment_without_an_answer_does_not(self, empty: Bench) -> None:
         empty.cloud.failures["image_ready"] = [Throttled("slow down"), CloudUnreachable("no answer")]
         empty.cloud.lost["bake"] = [CloudUnreachable("no answer")]
@@ -77,19 +87,7 @@ class TestBeforeAnythingIsLaunched:
 
 
 class TestLaunching:
-    def test_a_subnet_with_too_few_is_named(self, bench: Bench) -> None:
-        bench.cloud.capacity["subnet-a"] = 1
-        ended = bench.scale(4)
-        assert (ended.stage, len(bench.serving())) == (Stage.PARTLY_DONE, 3)
-        assert "3 of 4 clones serve, because subnet-a: AWS gave 1 of 2 servers" in ended.result
-
-    def test_a_subnet_with_none_does_not_stop_the_other(self, bench: Bench) -> None:
-        bench.cloud.capacity["subnet-a"] = 0
-        ended = bench.scale(4)
-        assert (ended.stage, len(bench.serving())) == (Stage.PARTLY_DONE, 2)
-        assert "subnet-a: AWS has no t3.medium to give in subnet-a just now" in ended.result
-
-    def test_without_any_capacity_nothing_else_is_tried(self, bench: Bench) -> None:
+    def test_without_any_capacity_each_place_is_asked_once(self, bench: Bench) -> None:
         bench.cloud.capacity |= {"subnet-a": 0, "subnet-b": 0}
         ended = bench.scale(4)
         assert (ended.stage, bench.done()) == (Stage.FAILED, ["launch", "launch"])
@@ -112,7 +110,7 @@ class TestLaunching:
         assert ended.stage is Stage.FAILED
         assert f"{FIRST}: it is out of service" in ended.result
 
-    def test_a_quota_is_not_waited_for(self, bench: Bench) -> None:
+    def test_a_lack_of_capacity_is_not_waited_for(self, bench: Bench) -> None:
         bench.cloud.failures["launch"] = [NoCapacity("none")]
         before = bench.clock.at
         bench.scale(1)
@@ -170,6 +168,12 @@ class TestOneOfTwo:
 
     def test_loses_its_content_again_and_again(self, tmp_path: Path) -> None:
         bench = Bench(tmp_path, SpoiltServers(lambda host: host.files.pop(INDEX, None)))
+        bench.furnish()
+        one_of_two_serves(bench, bench.scale(2), "its content differs from the master's")
+
+    def test_writes_into_its_own_content_again_and_again(self, tmp_path: Path) -> None:
+        servers = SpoiltServers(lambda host: servers.write(host.id, "/var/www/html/only-here", "x"))
+        bench = Bench(tmp_path, servers)
         bench.furnish()
         one_of_two_serves(bench, bench.scale(2), "its content differs from the master's")
 
@@ -245,6 +249,56 @@ class TestBoth:
         none_of_two_serves(bench, bench.scale(2), "AWS does not let me register")
 
 
+class TestWhileNothingChangesOnTheMaster:
+    @pytest.fixture
+    def quiet(self, empty: Bench) -> Bench:
+        empty.servers.busy = False
+        return empty
+
+    def copied(self, bench: Bench) -> list[str]:
+        return [server for method, server in bench.servers.calls if method == "pull_content"]
+
+    def test_nothing_is_copied_to_new_clones_and_all_are_proved(self, quiet: Bench) -> None:
+        for count in (1, 3):
+            assert quiet.scale(count).stage is Stage.DONE
+        assert len(quiet.serving()) == 3
+        assert set(self.copied(quiet)) <= {FIRST}  # it was there before, and is brought along
+        held = {repr(quiet.servers.hosts[clone].synced) for clone in quiet.clones()}
+        assert held == {repr(quiet.servers.hosts["i-master"].files)}
+        told = [row for row in quiet.rows(Kind.OUTCOME) if "nothing was changed on the master" in str(row)]
+        assert len(told) == 3
+
+    def test_a_file_that_is_written_after_the_image_was_begun_is_copied_to_each(self, quiet: Bench) -> None:
+        quiet.scale(1)
+        quiet.servers.write("i-master", INDEX, "hello again")
+        quiet.scale(2)
+        assert SECOND in self.copied(quiet)
+        assert {quiet.servers.hosts[clone].files[INDEX][0] for clone in quiet.clones()} == {"hello again"}
+
+    def test_what_an_image_holds_that_was_begun_before_a_crash_its_tag_tells(self, quiet: Bench) -> None:
+        bake = quiet.cloud.bake
+
+        def then_somebody_writes(*args: Any, **more: Any) -> str:
+            image = bake(*args, **more)
+            quiet.servers.write("i-master", INDEX, "hello again")
+            return image
+
+        quiet.cloud.bake = then_somebody_writes  # type: ignore[method-assign]  # a visitor of the site
+        quiet.times = 2
+        assert quiet.scale(2).stage is Stage.DONE
+        assert set(self.copied(quiet)) == {FIRST, SECOND}
+
+    def test_an_image_whose_content_nobody_knows_is_not_relied_on(self, quiet: Bench) -> None:
+        quiet.servers.fail("content_version", ServerUnreachable("the master cannot be reached."))
+        assert quiet.scale(2).stage is Stage.DONE
+        assert set(self.copied(quiet)) == {FIRST, SECOND}
+
+    def test_one_that_cannot_remember_what_it_holds_copies_it(self, quiet: Bench) -> None:
+        quiet.servers.fail("remember_content", RemoteFailed("/var/www/html cannot be read"), server=FIRST)
+        assert quiet.scale(2).stage is Stage.DONE
+        assert self.copied(quiet) == [FIRST]
+
+
 class TestCatchingUp:
     @pytest.fixture
     def behind(self, tmp_path: Path) -> Bench:
@@ -258,7 +312,14 @@ class TestCatchingUp:
             if self.pulls == 2:
                 servers.fail(self.method, self.error, times=LONG)
 
+        in_service = bench.cloud.service
+
+        def somebody_writes(spec: FleetSpec, clones: list[str]) -> object:
+            servers.write(bench.spec.master, INDEX, "hello again")
+            return in_service(spec, clones)
+
         servers.after = spoil
+        bench.cloud.service = somebody_writes  # type: ignore[assignment,method-assign]  # a visitor of the site
         return bench
 
     @pytest.mark.parametrize(
@@ -278,12 +339,21 @@ class TestCatchingUp:
         assert behind.serving() == behind.clones() == [FIRST, SECOND]
         assert not behind.quarantined()
 
+    def test_copies_nothing_again_while_the_master_holds_what_was_proved(self, tmp_path: Path) -> None:
+        servers = MeddledServers()
+        bench = Bench(tmp_path, servers)
+        bench.furnish()
+        copied: list[str] = []
+        servers.after = lambda did, server: copied.append(server) if did == "pull_content" else None
+        assert bench.scale(2).stage is Stage.DONE
+        assert sorted(copied) == [FIRST, SECOND]
+
     def test_looks_at_the_fleet_in_vain(self, bench: Bench) -> None:
         operation = bench.ask("scale web 2")
         in_service = bench.cloud.service
 
         def then_fail(spec: FleetSpec, servers: list[str]) -> object:
-            bench.cloud.failures["look"] = [Throttled("slow down")]
+            bench.cloud.failures["members"] = [Throttled("slow down")]
             return in_service(spec, servers)
 
         bench.cloud.service = then_fail  # type: ignore[assignment,method-assign]  # a cloud that gets tired
@@ -322,7 +392,7 @@ def test_an_end_that_cannot_be_seen_is_not_called_done(bench: Bench, error: BotE
     pull = bench.cloud.service
 
     def then_fail(spec: FleetSpec, servers: list[str]) -> object:
-        bench.cloud.failures["look"] = [error] * 2
+        bench.cloud.failures["members"] = [error] * 2
         return pull(spec, servers)
 
     bench.cloud.service = then_fail  # type: ignore[assignment,method-assign]  # a cloud that gets tired
@@ -342,12 +412,20 @@ class MeddledServers(FakeServers):
 
     after: Callable[[str, str], object] = staticmethod(lambda *_: None)
 
-    def prepare(self, spec: FleetSpec, server: Server, recipe: Recipe) -> None:
-        super().prepare(spec, server, recipe)
+    def prepare(self, spec: FleetSpec, server: Server, recipe: Recipe, *, relay: Relay | None = None) -> None:
+        super().prepare(spec, server, recipe, relay=relay)
         self.after("prepare", server.id)
 
-    def facts(self, spec: FleetSpec, server: Server, recipe: Recipe, *, as_of: int = 0) -> Facts:
-        facts = super().facts(spec, server, recipe, as_of=as_of)
+    def facts(
+        self,
+        spec: FleetSpec,
+        server: Server,
+        recipe: Recipe,
+        *,
+        as_of: int = 0,
+        relay: Relay | None = None,
+    ) -> Facts:
+        facts = super().facts(spec, server, recipe, as_of=as_of, relay=relay)
         self.after("facts", server.id)
         return facts
 
@@ -365,10 +443,54 @@ class SpoiltServers(FakeServers):
         super().__init__()
         self._spoil = spoil
 
-    def facts(self, spec: FleetSpec, server: Server, recipe: Recipe, *, as_of: int = 0) -> Facts:
+    def facts(
+        self,
+        spec: FleetSpec,
+        server: Server,
+        recipe: Recipe,
+        *,
+        as_of: int = 0,
+        relay: Relay | None = None,
+    ) -> Facts:
         if server.id == FIRST:
             self._spoil(self.host(spec, server))
-        return super().facts(spec, server, recipe, as_of=as_of)
+        return super().facts(spec, server, recipe, as_of=as_of, relay=relay)
+
+
+class BusyServers(FakeServers):
+    """Copying takes a moment, and is counted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = self.most = 0
+        self._counting = threading.Lock()
+
+    def pull_content(
+        self, spec: FleetSpec, master: Server, clone: Server, content: Content, *, sync: str
+    ) -> None:
+        with self._counting:
+            self.now += 1
+            self.most = max(self.most, self.now)
+        time.sleep(0.02)
+        super().pull_content(spec, master, clone, content, sync=sync)
+        with self._counting:
+            self.now -= 1
+
+
+def test_a_masters_sshd_never_has_ten_clones_that_log_in(tmp_path: Path) -> None:
+    servers = BusyServers()
+    bench = Bench(tmp_path, servers)
+    bench.furnish()
+    bench.configure(replace(bench.spec, max_clones=20))
+    assert bench.scale(20).stage is Stage.DONE
+    assert 1 < servers.most < 10
+
+
+def test_one_that_answers_while_others_are_asked_is_not_waited_for(bench: Bench) -> None:
+    bench.servers.fail("reach", ServerUnreachable("not yet"), server=FIRST)
+    before = bench.clock.at
+    assert bench.scale(2).stage is Stage.DONE
+    assert (bench.clock.at - before).total_seconds() < 0.1
 
 
 def test_servers_of_a_stopped_master_are_not_begun(bench: Bench) -> None:
@@ -376,3 +498,42 @@ def test_servers_of_a_stopped_master_are_not_begun(bench: Bench) -> None:
     bench.cloud.stop_master(State.STOPPED)
     assert bench.end_of(operation).stage is Stage.FAILED
     assert not bench.done()
+
+
+class TestWhereClonesRelayWrites:
+    def test_each_passes_them_on_to_the_master_and_no_listener_rule_is_made(self, relaying: Bench) -> None:
+        relaying.servers.hosts["i-master"].web_server = "nginx"
+        assert relaying.scale(2).stage is Stage.DONE
+        assert "route_writes" not in relaying.done()
+        clones = [relaying.servers.hosts[clone] for clone in (FIRST, SECOND)]
+        master = relaying.cloud.look(relaying.spec).master
+        assert [clone.relay and clone.relay.master for clone in clones] == [master.address] * 2
+
+    def test_a_web_server_that_cannot_is_named(self, relaying: Bench) -> None:
+        none_of_two_serves(relaying, relaying.scale(2), "neither Apache nor nginx serves")
+
+    def test_a_clone_that_keeps_writes_does_not_serve(self, tmp_path: Path) -> None:
+        def forget(host: FakeHost) -> None:
+            host.relay = None
+
+        bench = a_relaying_bench(tmp_path, SpoiltServers(forget))
+        bench.servers.hosts["i-master"].web_server = "apache2"
+        one_of_two_serves(bench, bench.scale(2), "the proof failed: writes: they stay on it")
+
+    def test_none_serves_while_the_master_itself_passes_writes_on(self, relaying: Bench) -> None:
+        master = relaying.servers.hosts["i-master"]
+        master.web_server = "nginx"
+        master.relay = Relay(master="10.0.0.9", port=80, health="/", methods=("POST",), prefixes=())
+        none_of_two_serves(relaying, relaying.scale(2), "writes end at the master: it passes them on itself")
+
+
+@pytest.fixture
+def relaying(tmp_path: Path) -> Bench:
+    return a_relaying_bench(tmp_path)
+
+
+def a_relaying_bench(folder: Path, servers: FakeServers | None = None) -> Bench:
+    bench = Bench(folder, servers)
+    bench.furnish()
+    bench.configure(replace(bench.spec, writes=Writes(by="proxy", prefixes=("/upload",))))
+    return bench

@@ -1,7 +1,7 @@
 """AWS on this machine: moto with real hosts behind its instances."""
 
 from bot.lab.aws.calls import Call, CallLog, Moment
-from bot.lab.aws.faults import Fault, Faults, Kind
+from bot.lab.aws.faults import Fate, Fault, Faults, Kind
 from bot.lab.aws.furnish import Furnished, furnish
 from bot.lab.aws.hosts import NO_DELAYS, Delays, Hosts
 from bot.lab.aws.local import REGION, LocalAws
@@ -13,6 +13,7 @@ __all__ = [
     "Call",
     "CallLog",
     "Delays",
+    "Fate",
     "Fault",
     "Faults",
     "Furnished",

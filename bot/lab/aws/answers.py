@@ -1,7 +1,9 @@
-"""What the local AWS answers when it refuses, in the XML of each protocol."""
+"""What the local AWS answers when it refuses, as each service's protocol has it."""
 
+import json
 from xml.sax.saxutils import escape
 
+SPEAK_JSON = frozenset({"kms", "servicequotas"})
 REQUEST_ID = "1ab0c1ab-0c1a-4b0c-8ab0-c1ab0c1ab0c1"
 
 
@@ -16,7 +18,9 @@ class Refusal(Exception):
 
 
 def refuse(service: str, code: str, message: str) -> str:
-    """The XML body of an error, as EC2 or as the query protocol has it."""
+    """The body of an error: JSON, or XML as EC2 or as the query protocol has it."""
+    if service in SPEAK_JSON:
+        return json.dumps({"__type": code, "message": message})
     inner = f"<Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
     if service == "ec2":
         return (

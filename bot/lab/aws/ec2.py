@@ -12,12 +12,14 @@ from moto.core.utils import utcnow
 from moto.ec2.exceptions import EC2ClientError, InvalidAMIIdError, InvalidInstanceIdError
 from moto.ec2.models import EC2Backend
 from moto.ec2.models.amis import Ami
+from moto.ec2.models.elastic_block_store import Snapshot
 from moto.ec2.models.instances import Instance, InstanceState, Reservation
 from moto.ec2.responses import EC2Response
 
 from bot.lab.aws.answers import Refusal
 from bot.lab.aws.faults import Faults
 from bot.lab.aws.machines import Machines
+from bot.lab.aws.quotas import size_of, vcpus_of
 
 Changes = list[tuple[Instance, InstanceState]]
 
@@ -65,7 +67,7 @@ class LabEc2(EC2Backend):
         reservation = super().run_instances(image_id, *args, **kwargs)
         for instance in reservation.instances:
             self._hide(instance.id)
-            self.machines.launch(instance)
+            self.machines.launch(instance, self.faults.next_doom())
         return reservation
 
     def _check_image(self, image_id: str) -> None:
@@ -83,11 +85,13 @@ class LabEc2(EC2Backend):
     def stop_instances(self, instance_ids: list[str]) -> Changes:
         """Shut running instances down."""
         self._require(instance_ids, "running", "stopping", "stopped")
+        self._require_unprotected(instance_ids, "stop", "stopped")
         return self._move(instance_ids, {"running"}, super().stop_instances, self.machines.stop)
 
     def terminate_instances(self, instance_ids: list[str]) -> Changes:
         """Terminate; an instance already gone stays as it is."""
         alive = {"pending", "running", "stopping", "stopped"}
+        self._require_unprotected(instance_ids, "termination", "terminated")
         return self._move(instance_ids, alive, super().terminate_instances, self.machines.terminate)
 
     def _move(
@@ -122,6 +126,35 @@ class LabEc2(EC2Backend):
                     f"The instance '{instance.id}' is not in a state from which it can be changed so.",
                 )
 
+    def _require_unprotected(self, instance_ids: list[str], what: str, done: str) -> None:
+        """Refuse all if one is protected: moto would do the others first."""
+        for instance in self.get_multi_instances_by_id(instance_ids):
+            if getattr(instance, f"disable_api_{what}") is True:
+                raise EC2ClientError(
+                    "OperationNotPermitted",
+                    f"The instance '{instance.id}' may not be {done}. "
+                    f"Modify its 'disableApi{what.title()}' instance attribute and try again.",
+                )
+
+    def delete_security_group(self, name: str | None = None, group_id: str | None = None) -> None:
+        """Delete a group that nothing refers to any more."""
+        if group_id and (user := self._user_of(group_id)):
+            raise EC2ClientError(
+                "DependencyViolation", f"resource {group_id} has a dependent object ({user})"
+            )
+        super().delete_security_group(name, group_id)
+
+    def _user_of(self, group_id: str) -> str:
+        """What keeps a security group from being deleted: a rule of another, an instance."""
+        for group in self.describe_security_groups():
+            referred = {(rule.source_group or {}).get("GroupId") for rule in group.ingress_rules}
+            if group.id != group_id and group_id in referred:
+                return str(group.id)
+        for instance in self.all_instances():
+            if group_id in {group.id for group in instance.security_groups}:
+                return str(instance.id)
+        return ""
+
     def make_image(self, instance_id: str, wish: Mapping[str, Any], *, reboot: bool) -> Ami:
         """Make an image of an instance's disk; its name is its own, as AWS demands."""
         name = str(wish.get("Name"))
@@ -133,12 +166,26 @@ class LabEc2(EC2Backend):
         tags = list(wish.get("TagSpecifications", []))
         of_image = [tag for tag in tags if tag["ResourceType"] != "snapshot"]
         image = super().create_image(instance_id, name, str(wish.get("Description", "")), of_image)
+        snapshots = [image.ebs_snapshot.id, *self._copy_further_disks(instance, image)]
         for specification in (tag for tag in tags if tag["ResourceType"] == "snapshot"):
-            pairs = {tag["Key"]: tag["Value"] for tag in specification["Tags"]}
-            self.create_tags([image.ebs_snapshot.id], pairs)
+            self.create_tags(snapshots, {tag["Key"]: tag["Value"] for tag in specification["Tags"]})
         self._hide(image.id)
         self.machines.image(image, instance, reboot=reboot)
         return image
+
+    def _copy_further_disks(self, instance: Instance, image: Ami) -> list[str]:
+        """Snapshots of what is attached besides the root volume, which moto forgets."""
+        attached = sorted(instance.block_device_mapping.items())[1:]
+        text = f"Created by CreateImage({instance.id}) for {image.id}"
+        made = (self.create_snapshot(disk.volume_id, text, from_ami=image.id) for _, disk in attached)
+        return [str(snapshot.id) for snapshot in made]
+
+    def describe_snapshots(
+        self, snapshot_ids: list[str] | None = None, filters: Any = None
+    ) -> list[Snapshot]:
+        """Every snapshot that has begun: it holds one moment, here that in which the disk is copied."""
+        found = super().describe_snapshots(snapshot_ids, filters)
+        return [each for each in found if self.machines.is_copied(each.from_ami or "")]
 
     def deregister_image(self, ami_id: str) -> None:
         """Deregister an image and delete its copy of the disk."""
@@ -205,12 +252,22 @@ class LabEc2Answers(EC2Response):
             )
         subnet = form.get("SubnetId", "")
         self.error_on_dryrun()
-        granted: int = self.ec2_backend.faults.grant(subnet, least, most)
+        kind = form.get("InstanceType", "default")
+        if code := self.ec2_backend.faults.exceeded(most):
+            raise Refusal(code, f"You have requested more than your current limit allows: {most} x {kind}.")
+        wished = most * size_of(form.get("InstanceType", "m1.small"))
+        if vcpus_of(self.ec2_backend.all_running_instances()) + wished > self.ec2_backend.faults.vcpus:
+            raise Refusal(
+                "VcpuLimitExceeded",
+                f"You have requested more vCPU capacity than your current vCPU limit of "
+                f"{self.ec2_backend.faults.vcpus} allows for the instance bucket that the specified instance "
+                "type belongs to.",
+            )
+        granted: int = self.ec2_backend.faults.grant(subnet, kind, least, most)
         if not granted:
             raise Refusal(
                 "InsufficientInstanceCapacity",
-                f"There is not enough capacity to fulfill your request of {least} x"
-                f" {form.get('InstanceType', 'default')} in {subnet}.",
+                f"There is not enough capacity to fulfill your request of {least} x {kind} in {subnet}.",
                 status=500,
             )
         return granted

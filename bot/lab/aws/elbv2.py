@@ -12,6 +12,7 @@ from moto.elbv2.models import (
     FakeRule,
     FakeTargetGroup,
 )
+from moto.elbv2.responses import ELBV2Response
 
 from bot.lab.aws.answers import Refusal
 from bot.lab.aws.health import HealthChecks
@@ -47,9 +48,16 @@ class LabElbV2(ELBv2Backend):
         created.dns_name = self.front.address_for(created.arn)
         return created
 
-    def create_listener(self, load_balancer_arn: str, *args: Any, **kwargs: Any) -> FakeListener:
-        """Create a listener and really listen."""
-        created = super().create_listener(load_balancer_arn, *args, **kwargs)
+    def create_listener(
+        self, load_balancer_arn: str, protocol: str, port: str, *args: Any, **kwargs: Any
+    ) -> FakeListener:
+        """Create a listener and really listen; a port takes one listener only, which moto overlooks."""
+        balancer = self.load_balancers.get(load_balancer_arn)
+        if any(int(each.port) == int(port) for each in (balancer.listeners.values() if balancer else ())):
+            raise Refusal(
+                "DuplicateListener", "A listener already exists on this port for this load balancer"
+            )
+        created = super().create_listener(load_balancer_arn, protocol, port, *args, **kwargs)
         try:
             self.front.open(created, self.load_balancers[load_balancer_arn].dns_name)
         except Refusal:
@@ -124,3 +132,20 @@ class LabElbV2(ELBv2Backend):
 def order(rule: FakeRule | FakeListenerRule) -> int:
     """Where a rule stands among a listener's: by its priority, the default rule last."""
     return LAST_RULE if rule.priority == "default" else int(rule.priority)
+
+
+class LabElbV2Answers(ELBV2Response):
+    """Load balancing's answers where moto's differ from AWS's."""
+
+    _action = ""
+
+    def _get_action(self) -> str:
+        return self._action or super()._get_action()
+
+    def _authenticate_and_authorize_normal_action(self, resource: str = "*") -> None:
+        """Where tags come with what is made, ask for the right to tag as well, as AWS does."""
+        super()._authenticate_and_authorize_normal_action(resource)
+        if any(name.startswith("Tags.member.") for name in self.querystring):
+            self._action = "AddTags"
+            super()._authenticate_and_authorize_normal_action(resource)
+            self._action = ""

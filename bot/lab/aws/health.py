@@ -54,6 +54,11 @@ class Watched:
         return self.instance is not None and self.instance.state in ("stopping", "stopped")
 
     @property
+    def healthy(self) -> bool:
+        """Whether requests are sent to it because it is well."""
+        return self.status[0] == "healthy" and not self.draining and not self.stopped
+
+    @property
     def gone(self) -> bool:
         """Whether its instance was terminated."""
         return self.instance is not None and self.instance.state in GONE

@@ -10,8 +10,8 @@ class Hosts(Protocol):
     def create(self, host: str, address: str) -> None:
         """Make a new disk from the site's template."""
 
-    def clone_disk(self, host: str, address: str, image: str) -> None:
-        """Make a new disk as a copy of an image."""
+    def clone_disk(self, host: str, address: str, image: str, user_data: str) -> None:
+        """Make a new disk as a copy of an image, and put there what its launch says for the first boot."""
 
     def boot(self, host: str) -> None:
         """Start its services."""

@@ -6,6 +6,8 @@ from typing import Any
 from moto.core.base_backend import AccountSpecificBackend
 from moto.ec2.models import ec2_backends
 from moto.elbv2.models import elbv2_backends
+from moto.kms.models import kms_backends
+from moto.servicequotas.models import servicequotas_backends
 
 from bot.lab.aws.calls import CallLog
 from bot.lab.aws.ec2 import LabEc2
@@ -14,6 +16,7 @@ from bot.lab.aws.faults import Faults
 from bot.lab.aws.health import HealthChecks
 from bot.lab.aws.hosts import Delays, Hosts
 from bot.lab.aws.machines import Machines
+from bot.lab.aws.quotas import LabQuotas
 from bot.lab.aws.routing import Doors
 from bot.lab.aws.server import Desk, Window
 from bot.lab.listening import LoopbackServer
@@ -23,16 +26,19 @@ LOOPBACK = "127.0.0.1"
 
 
 class LocalAws:
-    """One AWS account on this machine. Labs with different networks are different accounts."""
+    """One AWS account on this machine. Labs with different networks are different accounts.
 
-    def __init__(self, hosts: Hosts, *, network: int, delays: Delays | None = None, port: int = 0) -> None:
+    `prefix` is how all addresses begin: "127.64", say.
+    """
+
+    def __init__(self, hosts: Hosts, *, prefix: str, delays: Delays | None = None, port: int = 0) -> None:
         chosen = delays or Delays()
-        self.network = network
-        self.account = f"127{network:03d}000000"
+        self.prefix = prefix
+        self.account = "".join(part.zfill(3) for part in prefix.split(".")) + "000000"
         self.calls = CallLog()
         self.faults = Faults()
         self._guard = threading.RLock()
-        self._doors = Doors(network, self._guard)
+        self._doors = Doors(prefix, self._guard)
         self._pace = chosen.pace
         self._machines = Machines(hosts, chosen, self._guard)
         self._checks: list[HealthChecks] = []
@@ -51,7 +57,14 @@ class LocalAws:
         """Let this account's backends be ours, and answer."""
         _replace_backend(ec2_backends[self.account], self._make_ec2)
         _replace_backend(elbv2_backends[self.account], self._make_elbv2)
+        _replace_backend(servicequotas_backends[self.account], self._make_quotas)
         self._server.start()
+
+    def serving(self, group: str) -> frozenset[str]:
+        """The targets of a group that the balancer sends requests to, seen without a call."""
+        with self._guard:
+            known = [watched for checks in self._checks for watched in checks.known(group)]
+            return frozenset(each.target for each in known if each.healthy)
 
     def close(self) -> None:
         """Stop answering and forget the account. The hosts are their owner's to stop."""
@@ -60,12 +73,17 @@ class LocalAws:
             checks.close()
         self._doors.close()
         self._machines.close()
-        ec2_backends.pop(self.account, None)
-        elbv2_backends.pop(self.account, None)
+        for backends in (ec2_backends, elbv2_backends, kms_backends, servicequotas_backends):
+            backends.pop(self.account, None)
 
     def _make_ec2(self, region_name: str, account_id: str) -> LabEc2:
         backend = LabEc2(region_name, account_id)
         backend.machines = self._machines
+        backend.faults = self.faults
+        return backend
+
+    def _make_quotas(self, region_name: str, account_id: str) -> LabQuotas:
+        backend = LabQuotas(region_name, account_id)
         backend.faults = self.faults
         return backend
 
@@ -79,5 +97,9 @@ class LocalAws:
 
 
 def _replace_backend(account: AccountSpecificBackend[Any], make: Any) -> None:
-    """Have moto make a region's backend with `make`; other accounts in this process keep moto's own."""
+    """Have moto make a region's backend with `make`; other accounts in this process keep moto's own.
+
+    A call that was still under way when an earlier lab ended may have left one of moto's own.
+    """
+    account.clear()
     account.backend = make

@@ -1,8 +1,10 @@
 """Lets every instance have a real host: its states follow what the host does."""
 
+import gzip
 import logging
 import threading
 import time
+from base64 import b64decode
 from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,11 +13,13 @@ from functools import partial
 from moto.ec2.models.amis import Ami
 from moto.ec2.models.instances import Instance
 
+from bot.lab.aws.faults import Doom, Fate
 from bot.lab.aws.hosts import Delays, Hosts
 
 CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
 WORKERS = 24
 BOOTS_AT_ONCE = 4
+_PACKED = b"\x1f\x8b"
 
 log = logging.getLogger(__name__)
 
@@ -33,11 +37,15 @@ class Machines:
         self._lanes: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._with_disk: set[str] = set()
         self._images: set[str] = set()
+        self._copying: set[str] = set()
 
-    def launch(self, instance: Instance) -> None:
-        """Give a new instance its host and boot it."""
+    def launch(self, instance: Instance, doom: Doom | None = None) -> None:
+        """Give a new instance its host and boot it, unless it is not to boot."""
         self._enter(instance, "pending")
-        self._work(instance, partial(self._launch, instance))
+        if doom is None:
+            self._work(instance, partial(self._launch, instance))
+        elif doom.fate is not Fate.PENDING:
+            self._work(instance, partial(self._miscarry, instance, doom))
 
     def start(self, instance: Instance) -> None:
         """Boot a stopped instance's host."""
@@ -61,8 +69,13 @@ class Machines:
     def image(self, image: Ami, instance: Instance, *, reboot: bool) -> None:
         """Copy a host's disk as an image, which is pending until then."""
         image.state = "pending"
+        self._copying.add(image.id)
         job = self._pool.submit(self._image, image, instance, reboot=reboot)
         job.add_done_callback(partial(self._note_image_failure, image))
+
+    def is_copied(self, image: str) -> bool:
+        """Whether an image's copy holds all that it ever will."""
+        return image not in self._copying
 
     def delete_image(self, image: str) -> None:
         """Delete the copy of a deregistered image."""
@@ -89,10 +102,21 @@ class Machines:
                 self._hosts.boot(instance.id)
         self._settle(instance, "pending", "running", due)
 
+    def _miscarry(self, instance: Instance, doom: Doom) -> None:
+        due = time.monotonic() + self._delays.pending
+        if doom.fate is Fate.SILENT:
+            self._settle(instance, "pending", "running", due)
+            return
+        self._wait_until(due)
+        with self._guard:
+            instance.state_reason.code = doom.reason.partition(":")[0]
+            instance.state_reason.message = doom.reason
+            self._enter(instance, "terminated")
+
     def _make_disk(self, instance: Instance) -> None:
         address = str(instance.private_ip)
         if instance.image_id in self._images:
-            self._hosts.clone_disk(instance.id, address, instance.image_id)
+            self._hosts.clone_disk(instance.id, address, instance.image_id, _user_data(instance))
         else:
             self._hosts.create(instance.id, address)
         self._with_disk.add(instance.id)
@@ -132,6 +156,7 @@ class Machines:
             if boots_again:
                 self._hosts.shut_down(instance.id)
             self._hosts.snapshot(instance.id, image.id)
+            self._copying.discard(image.id)
             if boots_again:
                 self._hosts.boot(instance.id)
         self._images.add(image.id)
@@ -171,3 +196,9 @@ class Machines:
         log.error("the image %s failed", image.id, exc_info=error)
         with self._guard:
             image.state = "failed"
+
+
+def _user_data(instance: Instance) -> str:
+    """As cloud-init takes it: packed or not."""
+    data = b64decode(instance.user_data.as_bytes()) if instance.user_data else b""
+    return (gzip.decompress(data) if data.startswith(_PACKED) else data).decode()

@@ -16,6 +16,11 @@ class Network:
     number: int
     claim: socket.socket
 
+    @property
+    def prefix(self) -> str:
+        """How its addresses begin."""
+        return f"127.{self.number}"
+
     def close(self) -> None:
         """Let others have it."""
         self.claim.close()

@@ -23,8 +23,8 @@ CONFIGS = {
 class Doors:
     """The balancers of all listeners: implements `Front`. Every method runs under moto's guard."""
 
-    def __init__(self, network: int, guard: threading.RLock) -> None:
-        self._network = network
+    def __init__(self, prefix: str, guard: threading.RLock) -> None:
+        self._prefix = prefix
         self._guard = guard
         self._addresses: dict[str, str] = {}
         self._balancers: dict[str, tuple[FakeListener, Balancer]] = {}
@@ -35,9 +35,9 @@ class Doors:
         self._checks = checks
 
     def address_for(self, load_balancer: str) -> str:
-        """127.N.255.10 for the first load balancer, and so on."""
+        """PREFIX.255.10 for the first load balancer, and so on."""
         number = FIRST_ADDRESS + len(self._addresses)
-        return self._addresses.setdefault(load_balancer, f"127.{self._network}.255.{number}")
+        return self._addresses.setdefault(load_balancer, f"{self._prefix}.255.{number}")
 
     def open(self, listener: FakeListener, address: str) -> None:
         """Forward what arrives at a listener's port."""

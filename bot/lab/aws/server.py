@@ -10,18 +10,22 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from moto.core.request import Request
-from moto.elbv2.responses import ELBV2Response
+from moto.kms.responses import KmsResponse
 from moto.sts.responses import TokenResponse
 
-from bot.lab.aws.answers import Refusal, refuse
+from bot.lab.aws.answers import SPEAK_JSON, Refusal, refuse
 from bot.lab.aws.calls import Call, CallLog, Moment
 from bot.lab.aws.ec2 import LabEc2Answers
+from bot.lab.aws.elbv2 import LabElbV2Answers
 from bot.lab.aws.faults import Fault, Faults, Kind
+from bot.lab.aws.quotas import LabQuotaAnswers
 from bot.lab.listening import Conversation
 
 SERVICES: Mapping[str, Callable[..., Any]] = {
     "ec2": LabEc2Answers.dispatch,
-    "elasticloadbalancing": ELBV2Response.dispatch,
+    "elasticloadbalancing": LabElbV2Answers.dispatch,
+    "kms": KmsResponse.dispatch,
+    "servicequotas": LabQuotaAnswers.dispatch,
     "sts": TokenResponse.dispatch,
 }
 """By the name that requests are signed for."""
@@ -31,10 +35,13 @@ SLOW_READS = {"GetConsoleOutput"}
 
 CONTROL = "/_lab/"
 SIGNED_FOR = re.compile(r"Credential=[^/]+/\d+/([^/]+)/([^/]+)/aws4_request")
-ERROR_CODE = re.compile(rb"<Code>([^<]+)</Code>")
+ERROR_CODE = re.compile(rb'<Code>([^<]+)</Code>|"__type": ?"([^"]+)"')
+DENIED = re.compile(rb"<Code>AccessDenied</Code><Message>([^<]+)</Message>")
+"""How moto denies whatever it is, in XML also where the service speaks JSON."""
 BUSY = b"<html><body><b>Http/1.1 Service Unavailable</b></body> </html>"
 """What AWS's front end says when nothing behind it can."""
 XML = {"Content-Type": "text/xml"}
+JSON = {"Content-Type": "application/x-amz-json-1.1"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +67,8 @@ class Desk:
         """Write the call down, and let the listeners know before anything happens."""
         signed = SIGNED_FOR.search(headers.get("Authorization", ""))
         region, service = signed.groups() if signed else ("", "")
-        form = dict(parse_qsl(body.decode(errors="replace"), keep_blank_values=True))
         agent = headers.get("User-Agent", "")
+        form = _read_form(headers, body)
         call = self.calls.begin(service, form.get("Action", ""), region, agent, form)
         self.calls.tell(call, Moment.BEFORE)
         return call
@@ -89,7 +96,7 @@ class Desk:
         except NotImplementedError as error:
             answer = _refusal(call.service, "NotImplemented", f"The lab cannot do this: {error}", 501)
         code = ERROR_CODE.search(answer.body) if answer.status >= 400 else None  # noqa: PLR2004  # HTTP's own
-        call = self.calls.effect(call, answer.status, code.group(1).decode() if code else "")
+        call = self.calls.effect(call, answer.status, (code[1] or code[2]).decode() if code else "")
         self.calls.tell(call, Moment.AFTER)
         return call, answer
 
@@ -105,6 +112,8 @@ class Desk:
             answer = _answer(serve(request, url, own))
             if call.mutating:
                 self.changed()
+        if denied := DENIED.search(answer.body) if call.service in SPEAK_JSON else None:
+            raise Refusal("AccessDeniedException", denied[1].decode())
         return answer
 
     def control(self, method: str, path: str, body: bytes) -> Answer:
@@ -172,6 +181,7 @@ class Window(Conversation):
 
     def _send(self, answer: Answer) -> None:
         self.send_response_only(answer.status)
+        self.send_header("Date", self.date_time_string())
         for name, value in answer.headers.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(answer.body)))
@@ -180,10 +190,23 @@ class Window(Conversation):
         self.wfile.flush()
 
 
+def _read_form(headers: Mapping[str, str], body: bytes) -> dict[str, str]:
+    """What is asked: of older services a form, of newer ones JSON, with the action in a header."""
+    target = headers.get("X-Amz-Target")
+    if target is None:
+        return dict(parse_qsl(body.decode(errors="replace"), keep_blank_values=True))
+    asked: dict[str, Any] = json.loads(body or b"{}")
+    return {"Action": target.rpartition(".")[2], **{name: str(value) for name, value in asked.items()}}
+
+
 def _answer(result: tuple[int, Mapping[str, Any], str | bytes]) -> Answer:
     status, headers, body = result
     shown = {str(name): str(value) for name, value in headers.items()}
-    kept = {name: value for name, value in shown.items() if name.lower() not in ("content-length", "status")}
+    kept = {
+        name: value
+        for name, value in shown.items()
+        if name.lower() not in ("content-length", "date", "status")
+    }
     return Answer(status=status, headers=kept, body=body.encode() if isinstance(body, str) else body)
 
 
@@ -192,7 +215,8 @@ def _cut(answer: Answer) -> Answer:
 
 
 def _refusal(service: str, code: str, message: str, status: int) -> Answer:
-    return Answer(status=status, headers=XML, body=refuse(service, code, message).encode())
+    headers = JSON if service in SPEAK_JSON else XML
+    return Answer(status=status, headers=headers, body=refuse(service, code, message).encode())
 
 
 def _json(status: int, shown: Any) -> Answer:

@@ -15,9 +15,14 @@ _YEARS = {
     2011: "The flood",
     2023: "New oars",
 }
-_MONTHS = ("April", "May", "June", "July", "August", "September")
+_MONTHS = ("April", "July", "September")
 _FOLDERS = ("var/backups", "var/lib/sitedb", "var/log", "var/tmp", "var/www/html/uploads")
 _CRONTAB = "var/spool/cron/crontabs"
+
+
+def programs() -> list[Path]:
+    """The site's programs, which every server runs until somebody changes them there."""
+    return sorted(_DISK.glob("srv/*/*.py"))
 
 
 def lay_out_site(disk: Path, user: str) -> None:

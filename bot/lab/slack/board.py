@@ -22,6 +22,7 @@ class Message:
     thread_ts: str | None = None
     ephemeral_for: str | None = None
     metadata: Json | None = None
+    files: tuple[Json, ...] = ()
     reactions: tuple[tuple[str, str], ...] = ()
     """Pairs of emoji name and user id."""
 

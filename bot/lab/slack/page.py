@@ -5,12 +5,14 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, abort, jsonify, request, send_from_directory
 
 from bot.lab.slack.board import Json, Message
+from bot.lab.slack.choices import Values
+from bot.lab.slack.dialogs import Dialogs
 from bot.lab.slack.sockets import BotSilentError
 from bot.lab.slack.stream import Streams
 from bot.lab.slack.workspace import Workspace
@@ -28,12 +30,22 @@ class Deeds(Protocol):
 
     site_url: str | None
     records_path: str | None
+    dialogs: Dialogs
 
     def command(self, user: str, channel: str, text: str, *, command: str = "/clone") -> str:
         """Type a slash command."""
 
-    def click(self, user: str, channel: str, ts: str, action_id: str) -> None:
-        """Press a button."""
+    def click(  # noqa: PLR0913 (as there)
+        self,
+        user: str,
+        channel: str,
+        ts: str,
+        action_id: str,
+        *,
+        value: Any = None,
+        values: Values | None = None,
+    ) -> None:
+        """Press a button, or choose something."""
 
     def say(self, user: str, channel: str, text: str, *, thread: str | None = None) -> Message:
         """Write an ordinary message."""
@@ -115,27 +127,56 @@ def build(deeds: Deeds, workspace: Workspace, streams: Streams, guard: Guard) ->
             streams.follow(user), mimetype="text/event-stream", headers={"X-Accel-Buffering": "no"}
         )
 
-    @routes.post("/page/type")
-    def write() -> Response:
-        return _try(lambda body: _type(deeds, body))
-
-    @routes.post("/page/click")
-    def click() -> Response:
-        return _try(lambda body: deeds.click(body["user"], body["channel"], body["ts"], body["action_id"]))
-
+    _let_people_act(routes, deeds, workspace)
     return routes
 
 
-def _try(deed: Callable[[Json], object]) -> Response:
+def _let_people_act(routes: Blueprint, deeds: Deeds, workspace: Workspace) -> None:
+    @routes.post("/page/type")
+    def write() -> Response:
+        return _try(workspace, lambda body: _type(deeds, body))
+
+    @routes.post("/page/click")
+    def click() -> Response:
+        return _try(workspace, lambda body: _click(deeds, body))
+
+    @routes.post("/page/submit")
+    def submit() -> Response:
+        return _try(workspace, lambda body: deeds.dialogs.submit(body["user"], body["values"]))
+
+    @routes.post("/page/close")
+    def close() -> Response:
+        return _try(workspace, lambda body: deeds.dialogs.close(body["user"]))
+
+    @routes.post("/page/home")
+    def open_home() -> Response:
+        return _try(workspace, lambda body: deeds.dialogs.open_home(body["user"]))
+
+
+def _try(workspace: Workspace, deed: Callable[[Json], object]) -> Response:
+    body = request.get_json()
+    person = workspace.team.person(str(body.get("user")))
+    if person and (person.deactivated or person.bot):
+        return _fail(403, f"Nobody can sign in as {person.name}.")
     try:
-        deed(request.get_json())
+        complaints = deed(body)
     except KeyError as missing:
         return _fail(400, f"{missing} is missing")
     except LookupError as error:
         return _fail(404, str(error))
     except BotSilentError as error:
         return _fail(503, f"{error}"[:1].upper() + f"{error}"[1:] + ".")
-    return jsonify({})
+    return jsonify({"errors": complaints} if isinstance(complaints, dict) else {})
+
+
+def _click(deeds: Deeds, body: Json) -> None:
+    """Do what a click in a message or a view does."""
+    chosen, held = body.get("value"), body.get("values")
+    if "view_id" in body:
+        deeds.dialogs.act(body["user"], body["view_id"], body["action_id"], chosen, held)
+    else:
+        place = (body["user"], body["channel"], body["ts"], body["action_id"])
+        deeds.click(*place, value=chosen, values=held)
 
 
 def _fail(status: int, text: str) -> Response:

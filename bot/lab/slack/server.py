@@ -11,10 +11,12 @@ from flask_sock import Sock
 from simple_websocket import Server
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from bot.lab.slack import deliveries, page, site, web_api
+from bot.lab.slack import deliveries, files_api, page, site, web_api
 from bot.lab.slack.board import Json, Message
+from bot.lab.slack.choices import Values
+from bot.lab.slack.dialogs import Dialogs
 from bot.lab.slack.faults import Faults
-from bot.lab.slack.interactions import Typed, click_payload, command_payload
+from bot.lab.slack.interactions import Deed, Typed, click_payload, command_payload, event_payload
 from bot.lab.slack.methods.call import RefusedError
 from bot.lab.slack.methods.chat import thread_parent
 from bot.lab.slack.sockets import BotSilentError, Hub, NotAcknowledgedError
@@ -32,11 +34,25 @@ class _QuietHandler(WSGIRequestHandler):
 class LocalSlack:
     """A workspace on loopback, with what its people can do and see."""
 
-    def __init__(self, *, team: Team | None = None, port: int = 0, extra_host: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        team: Team | None = None,
+        port: int = 0,
+        extra_host: str | None = None,
+        rate_limits: bool = True,
+    ) -> None:
+        """`rate_limits` says whether calls that come faster than Slack allows are refused."""
         self._workspace = Workspace(team=team or Team.example())
+        self._workspace.pace.enforced = rate_limits
         self._streams = Streams(self._workspace, lambda: self.connected)
         self._hub = Hub(lambda _count: self._streams.tell_presence())
-        self.faults = Faults(drop_sockets=self._hub.drop, refresh_sockets=self._hub.refresh)
+        self.faults = Faults(
+            drop_sockets=self._hub.drop,
+            refresh_sockets=self._hub.refresh,
+            expire_response_urls=self._workspace.expire_response_urls,
+        )
+        self.dialogs = Dialogs(self._workspace, self.deliver)
         self.ack_seconds = 3.0
         """How long people wait for the bot to acknowledge: Slack's three seconds."""
         self.site_url: str | None = None
@@ -97,6 +113,15 @@ class LocalSlack:
         return self.url + "/api/"
 
     @property
+    def scopes(self) -> frozenset[str]:
+        """What the bot's token may."""
+        return self._workspace.scopes
+
+    @scopes.setter
+    def scopes(self, scopes: frozenset[str]) -> None:
+        self._workspace.scopes = scopes
+
+    @property
     def bot_token(self) -> str:
         """What the bot calls the Web API with."""
         return self._workspace.bot_token
@@ -127,6 +152,28 @@ class LocalSlack:
         return self._workspace.problems
 
     @property
+    def slowed(self) -> list[str]:
+        """The method of each call that came faster than Slack allows."""
+        return self._workspace.pace.slowed
+
+    def views(self, user: str) -> list[Json]:
+        """List the modals that somebody has open, the one in front last."""
+        return self._workspace.views.stack(user)
+
+    def home(self, user: str) -> Json | None:
+        """Return what the bot's home tab shows somebody."""
+        return self._workspace.views.home(user)
+
+    def response_url(self, user: str, channel: str) -> str:
+        """Make an address at which the bot may answer somebody, as a command of theirs carries it."""
+        return self._workspace.new_response_url(kind="commands", user=user, channel=channel)
+
+    def file(self, file_id: str) -> bytes | None:
+        """Return what the bot uploaded under this id."""
+        file = self._workspace.files.get(file_id)
+        return file.data if file else None
+
+    @property
     def connected(self) -> int:
         """How many sockets the bot has open. Over HTTP nobody knows, and Slack shows a bot as present."""
         return self._hub.connected + bool(self.request_url)
@@ -145,7 +192,11 @@ class LocalSlack:
         Give a former trigger id to deliver the same request again.
         """
         person, place = self._member(user, channel)
-        trigger = trigger_id or self._workspace.new_trigger()
+        if person.team:
+            # Somebody of another workspace has only the commands of their own.
+            self._whisper(person, place, f"`{command}` is not a valid command.")
+            return ""
+        trigger = trigger_id or self._workspace.new_trigger(user)
         typed = Typed(command=command, text=text, trigger_id=trigger)
         payload = command_payload(self._workspace, person, place, typed)
         try:
@@ -158,8 +209,17 @@ class LocalSlack:
             self._show_answer(person, place, answer)
         return trigger
 
-    def click(self, user: str, channel: str, ts: str, action_id: str) -> None:
-        """Press a button of a message.
+    def click(  # noqa: PLR0913 (where, what, and what is in it)
+        self,
+        user: str,
+        channel: str,
+        ts: str,
+        action_id: str,
+        *,
+        value: Any = None,
+        values: Values | None = None,
+    ) -> None:
+        """Press a button of a message, or choose `value` in a menu; `values` stands in the others.
 
         Raises LookupError when this person does not see such a button, BotSilentError when no
         acknowledgement comes.
@@ -168,8 +228,13 @@ class LocalSlack:
         message = self._workspace.board.find(place.id, ts)
         if message is None or not message.is_visible_to(user):
             raise LookupError(f"{person.name} sees no message {ts} in {place.name}")
-        payload = click_payload(self._workspace, person, place, message, action_id)
+        deed = Deed(action_id=action_id, value=value, values=values or {})
+        payload = click_payload(self._workspace, person, place, message, deed)
         self.deliver("interactive", payload)
+
+    def event(self, event: Json) -> None:
+        """Tell the bot of an event, up to four times; BotSilentError if it never acknowledges."""
+        self.deliver("events_api", event_payload(self._workspace, event))
 
     def deliver(self, kind: str, payload: Json) -> Json:
         """Hand the bot any payload at all, also a forged one; return the answer in its acknowledgement."""
@@ -236,6 +301,7 @@ class LocalSlack:
         # Slack pings too; a bot that hangs is noticed within a minute.
         app.config["SOCK_SERVER_OPTIONS"] = {"ping_interval": 30}
         app.register_blueprint(web_api.build(self._workspace, self.faults))
+        app.register_blueprint(files_api.build(self._workspace, self._guard))
         app.register_blueprint(page.build(self, self._workspace, self._streams, self._guard))
         app.register_blueprint(site.build(lambda: self.site_url, self._guard))
         Sock(app).route("/link/")(self._serve_socket)

@@ -16,6 +16,9 @@ from bot.lab.slack.board import Json
 from bot.lab.slack.workspace import APP_ID
 
 FORGET_SECONDS = 600
+RETRIES = 3
+"""How often Slack sends an event again; a command or a click never."""
+REPEATED = "events_api"
 
 
 class Socket(Protocol):
@@ -75,14 +78,28 @@ class _Pending:
     link: _Link | None
     answer: Json = field(default_factory=dict)
     acknowledged: threading.Event = field(default_factory=threading.Event)
-    repeated: bool = False
     made: float = field(default_factory=time.monotonic)
+
+    @property
+    def attempt(self) -> int:
+        """How often it was sent again."""
+        return int(self.envelope.get("retry_attempt", 0))
+
+    @property
+    def may_be_repeated(self) -> bool:
+        """Whether Slack would send it once more."""
+        return self.envelope["type"] == REPEATED and self.attempt < RETRIES
 
     def send(self) -> None:
         """Send it over its link, if it has one."""
         link = self.link
         if link:
             link.send(self.envelope)
+
+    def repeat_on(self, link: _Link) -> None:
+        """Address it anew; `send` sends it."""
+        self.link = link
+        self.envelope = self.envelope | {"retry_attempt": self.attempt + 1, "retry_reason": "timeout"}
 
 
 class Hub:
@@ -116,14 +133,17 @@ class Hub:
             self._leave(link)
 
     def deliver(self, kind: str, payload: Json, timeout: float = 3) -> Json:
-        """Hand an envelope to one socket and wait for its acknowledgement; return the answer in it."""
+        """Hand an envelope to one socket and wait for its acknowledgement; return the answer in it.
+
+        An event that is not acknowledged is sent up to three times more.
+        """
         key = secrets.token_hex(16)
         envelope = {"envelope_id": key, "type": kind, "accepts_response_payload": True, "payload": payload}
         pending = self._assign(key, envelope)
         # A send that fails needs no care here: the socket's own thread notices and has it repeated.
         pending.send()
-        if not pending.acknowledged.wait(timeout):
-            raise NotAcknowledgedError
+        while not pending.acknowledged.wait(timeout):
+            self._repeat(pending)
         return pending.answer
 
     def refresh(self) -> None:
@@ -140,6 +160,14 @@ class Hub:
         for link in links:
             link.close()
             self._leave(link)
+
+    def _repeat(self, pending: _Pending) -> None:
+        with self._lock:
+            # Without a socket it is left for the one that comes next.
+            if not (pending.may_be_repeated and self._links):
+                raise NotAcknowledgedError
+            pending.repeat_on(self._next_link())
+        pending.send()
 
     def _assign(self, key: str, envelope: Json) -> _Pending:
         with self._lock:
@@ -166,13 +194,13 @@ class Hub:
             for key, pending in list(self._pending.items()):
                 if pending.link is link:
                     pending.link = None
-                    if pending.repeated:
+                    if not pending.may_be_repeated:
                         del self._pending[key]
         self._tell_presence(self.connected)
         self._repeat_orphans()
 
     def _repeat_orphans(self) -> None:
-        """Deliver once more what nobody acknowledged before its socket died."""
+        """Deliver once more the events that nobody acknowledged before their socket died."""
         for pending in self._adopt_orphans():
             pending.send()
 
@@ -180,9 +208,7 @@ class Hub:
         with self._lock:
             orphans = [pending for pending in self._pending.values() if pending.link is None and self._links]
             for pending in orphans:
-                pending.link = self._next_link()
-                pending.repeated = True
-                pending.envelope |= {"retry_attempt": 1, "retry_reason": "timeout"}
+                pending.repeat_on(self._next_link())
         return orphans
 
     def _next_link(self) -> _Link:

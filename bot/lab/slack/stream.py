@@ -20,6 +20,7 @@ class Streams:
         self._connected = connected
         self._open: dict[queue.SimpleQueue[_Item], str] = {}
         workspace.board.listen(self._tell)
+        workspace.views.listen(self._tell_views)
 
     def follow(self, user: str) -> Iterator[str]:
         """Yield server-sent events: first everything, then each change."""
@@ -61,6 +62,20 @@ class Streams:
             if channel and user in channel.members and change.message.is_visible_to(user):
                 inbox.put((change.kind, _message(change.message)))
 
+    def _tell_views(self, user: str) -> None:
+        for inbox, viewer in list(self._open.items()):
+            if viewer == user:
+                inbox.put(("views", self._views(user)))
+
+    def _views(self, user: str) -> Json:
+        """What the person has open: the modal in front, how many lie below it, and the home tab."""
+        stack = self._workspace.views.stack(user)
+        return {
+            "modal": stack[-1] if stack else None,
+            "below": max(0, len(stack) - 1),
+            "home": self._workspace.views.home(user),
+        }
+
     def _snapshot(self, user: str) -> Json:
         team = self._workspace.team
         channels = [channel for channel in team.channels if user in channel.members]
@@ -71,6 +86,7 @@ class Streams:
             "user": user,
             "team": team.name,
             "connected": self._connected(),
+            "views": self._views(user),
             "people": [_person(self._workspace, person.id) for person in team.people],
             "groups": [{"id": group.id, "handle": group.handle} for group in team.groups],
             "channels": [_channel(channel) for channel in places.values()],
@@ -93,6 +109,8 @@ def _person(workspace: Workspace, user: str) -> Json:
         "title": person.title,
         "bot": person.bot,
         "deactivated": person.deactivated,
+        "guest": person.guest,
+        "team": person.team,
     }
 
 
@@ -115,6 +133,7 @@ def _message(message: Message) -> Json:
         "text": message.text,
         "blocks": list(message.blocks),
         "edited": message.edited,
+        "files": list(message.files),
         "thread_ts": message.thread_ts,
         "ephemeral": message.ephemeral_for is not None,
         "reactions": [list(reaction) for reaction in message.reactions],

@@ -16,7 +16,11 @@ class Person:
     title: str = ""
     deactivated: bool = False
     guest: bool = False
+    single_channel: bool = False
+    """Of a guest: whether they are let into one channel alone."""
     bot: bool = False
+    team: str = ""
+    """The workspace of somebody who comes in through a shared channel (Slack Connect); empty for our own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +62,7 @@ class Team:
     def example(cls) -> "Team":
         """The lab's own people: a lead who approves, two operators, an auditor, and some who may nothing."""
         everybody = ("U0ADA", "U0BOB", "U0CAT", "U0DAN", "U0EVE", "U0GIL")
+        everybody_and_guests = (*everybody, "U0PIA", "U0WIM")
         return cls(
             people=(
                 Person(id="U0ADA", name="ada", real_name="Ada Lang", title="lead, approves"),
@@ -66,13 +71,34 @@ class Team:
                 Person(id="U0DAN", name="dan", real_name="Dan Meyer", title="auditor"),
                 Person(id="U0EVE", name="eve", real_name="Eve Moss", title="colleague, no role"),
                 Person(id="U0GIL", name="gil", real_name="Gil Perez", title="guest", guest=True),
+                Person(
+                    id="U0PIA",
+                    name="pia",
+                    real_name="Pia Lund",
+                    title="guest in one channel",
+                    guest=True,
+                    single_channel=True,
+                ),
+                Person(
+                    id="U0WIM", name="wim", real_name="Wim Bos", title="of another company", team="T0PARTNER"
+                ),
                 Person(id="U0ZOE", name="zoe", real_name="Zoe Quist", title="left", deactivated=True),
+                Person(id="U0ROB", name="rob", real_name="Deploy Robot", title="another bot", bot=True),
                 Person(id=BOT_ID, name="clonebot", real_name="Clonebot", bot=True),
                 Person(id=SLACKBOT_ID, name="slackbot", real_name="Slackbot", bot=True),
             ),
-            groups=(Group(id="S0OPS", handle="ops", members=("U0BOB", "U0CAT")),),
+            groups=(
+                Group(id="S0OPS", handle="ops", members=("U0BOB", "U0CAT")),
+                Group(
+                    id="S0EVERYBODY",
+                    handle="everybody",
+                    members=("U0ADA", "U0EVE", "U0GIL", "U0ROB", "U0ZOE"),
+                ),
+            ),
             channels=(
-                Channel(id="C0WEB", name="web-servers", members=everybody, purpose="The fleet web"),
+                Channel(
+                    id="C0WEB", name="web-servers", members=everybody_and_guests, purpose="The fleet web"
+                ),
                 Channel(id="C0GENERAL", name="general", members=everybody, bot_is_in=False),
             ),
         )
@@ -86,6 +112,11 @@ class Team:
         name = channel.removeprefix("#")
         known = (found for found in self.channels if channel == found.id or name == found.name)
         return next(known, None) or self._direct(channel)
+
+    def visitors(self, channel: Channel) -> tuple[str, ...]:
+        """Name the other workspaces that share a channel."""
+        people = (self.person(user) for user in channel.members)
+        return tuple(sorted({person.team for person in people if person and person.team}))
 
     def group(self, group: str) -> Group | None:
         """Find a user group by id."""

@@ -1,7 +1,10 @@
 """The Web API and response_url over HTTP."""
 
 import json
+import socket
+from contextlib import suppress
 from dataclasses import replace
+from http import HTTPStatus
 
 from flask import Blueprint, Response, jsonify, request
 
@@ -24,13 +27,15 @@ def build(workspace: Workspace, faults: Faults) -> Blueprint:
 
     @routes.route("/api/<method>", methods=["GET", "POST"])
     def call(method: str) -> Response:
-        disturbance = faults.disturb(method)
-        if disturbance:
-            answer = jsonify(disturbance.answer)
-            answer.headers.update(disturbance.headers)
-            answer.status_code = disturbance.status
-            return answer
-        return jsonify(_answer(workspace, method, _arguments()))
+        fault = faults.disturb(method)
+        if fault and fault.then == "answer":
+            return Response(fault.body, fault.status, fault.headers)
+        answer = Response() if fault and fault.then == "hang up" else _answer(workspace, method, _arguments())
+        if fault and fault.then != "go on":
+            _hang_up()
+        if method not in APP_TOKEN_METHODS:
+            answer.headers["X-OAuth-Scopes"] = ",".join(sorted(workspace.scopes))
+        return answer
 
     @routes.post("/<any(commands, actions):_kind>/<team>/<key>")
     def respond(_kind: str, team: str, key: str) -> Response:
@@ -41,13 +46,29 @@ def build(workspace: Workspace, faults: Faults) -> Blueprint:
     return routes
 
 
-def _answer(workspace: Workspace, method: str, arguments: Json) -> Json:
+def _hang_up() -> None:
+    """Close the connection, so that no answer arrives."""
+    with suppress(OSError):
+        request.environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+
+
+def _answer(workspace: Workspace, method: str, arguments: Json) -> Response:
     try:
         _check_token(workspace, method, arguments)
+        wait = workspace.pace.admit(method, str(arguments.get("channel", "")))
+        if wait:
+            return _slow_down(wait)
         act = METHODS.get(method, _refuse_unknown)
-        return {"ok": True, **act(Call(method, workspace, arguments))}
+        return jsonify({"ok": True, **act(Call(method, workspace, arguments))})
     except RefusedError as refused:
-        return _refuse(workspace, method, refused)
+        return jsonify(_refuse(workspace, method, refused))
+
+
+def _slow_down(seconds: int) -> Response:
+    answer = jsonify({"ok": False, "error": "ratelimited"})
+    answer.status_code = HTTPStatus.TOO_MANY_REQUESTS
+    answer.headers["Retry-After"] = str(seconds)
+    return answer
 
 
 def _refuse_unknown(_call: Call) -> Json:

@@ -25,6 +25,8 @@ def describe(workspace: Workspace, message: Message, *, with_metadata: bool = Tr
         body |= {"bot_id": BOT_PROFILE_ID, "app_id": APP_ID}
     if message.blocks:
         body["blocks"] = list(message.blocks)
+    if message.files:
+        body["files"] = list(message.files)
     if message.edited:
         body["edited"] = {"user": message.user, "ts": message.ts}
     if message.metadata and with_metadata:
@@ -53,7 +55,12 @@ def _reactions(message: Message) -> Json:
 def _with_id(block: Json) -> Json:
     block = {"block_id": secrets.token_hex(3), **block}
     if block["type"] == "actions":
-        block["elements"] = [{"action_id": secrets.token_hex(3), **element} for element in block["elements"]]
-    elif block.get("accessory", {}).get("type") == "button":
-        block["accessory"] = {"action_id": secrets.token_hex(3), **block["accessory"]}
+        block["elements"] = [_with_action_id(element) for element in block["elements"]]
+    for name in ("accessory", "element"):
+        if block.get(name, {}).get("type", "image") != "image":
+            block[name] = _with_action_id(block[name])
     return block
+
+
+def _with_action_id(element: Json) -> Json:
+    return {"action_id": secrets.token_hex(3), **element}

@@ -14,5 +14,6 @@ def show_answer(title: str, lines: Sequence[str]) -> Message:
 
 
 def show_note(text: str) -> Message:
-    """One line in the thread of an operation."""
-    return message(text, sections([text]))
+    """Lines in the thread of an operation."""
+    lines = text.split("\n")
+    return message(" · ".join(lines), sections(lines))

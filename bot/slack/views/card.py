@@ -16,8 +16,8 @@ from slack_sdk.models.blocks import (
 from bot.domain.moment import about
 from bot.domain.operation import Operation, Progress, Stage
 from bot.domain.step import in_words
-from bot.domain.words import plural
-from bot.slack.views.markup import clean, fit, mrkdwn, quote, shorten
+from bot.domain.words import one_line, plural
+from bot.slack.views.markup import fit, mrkdwn, quote, shorten
 from bot.slack.views.message import LINE, SECTION, WHOLE, Message, marked, message, section, sections
 
 APPROVE = "operation.approve"
@@ -52,7 +52,7 @@ def button_value(operation: Operation) -> str:
 
 def _blocks(operation: Operation) -> Iterator[Block]:
     plan = operation.plan
-    yield HeaderBlock(text=PlainTextObject(text=shorten(clean(plan.summary), _HEADER), emoji=False))
+    yield HeaderBlock(text=PlainTextObject(text=shorten(one_line(plan.summary), _HEADER), emoji=False))
     yield section(f"{_SIGNS[operation.stage]} {_status(operation)}")
     if facts := " · ".join(_facts(operation)):
         yield section(facts)

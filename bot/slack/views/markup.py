@@ -1,36 +1,30 @@
-"""Our text as Slack's markup: the one place where it is cleaned and escaped."""
+"""Our text as Slack's markup: the one place where it is escaped."""
 
 import re
-import unicodedata
 from collections.abc import Callable
 
-_KEEP_OR_MENTION = re.compile(r"`[^`]*`|(?<![\w@.])@([UWS][A-Z0-9]{2,20})\b")
-_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+from bot.domain.words import one_line
 
-
-def clean(text: str) -> str:
-    """One line, without control characters, changes of direction and halves of characters."""
-    whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return "".join(" " if _is_control(char) else char for char in whole if char not in _BIDI).strip()
-
-
-def _is_control(char: str) -> bool:
-    return unicodedata.category(char) in {"Cc", "Zl", "Zp"}
+_KEEP_OR_MENTION = re.compile(
+    r"`[^`]*`|(?<![\w@.])@([UWS][A-Z0-9]{2,20})\b|(?<![\w#/])#([CG][A-Z0-9]{2,20})\b"
+)
 
 
 def quote(text: str) -> str:
     """Somebody's own words: nothing in them calls people, links or opens a tag."""
-    return clean(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def mrkdwn(text: str) -> str:
-    """Our words: as `quote`, and @U0BOB and @S0OPS outside of code become mentions."""
+    """Our words: as `quote`, and @U0BOB, @S0OPS and #C0WEB outside of code become mentions."""
     return _KEEP_OR_MENTION.sub(_mention, quote(text))
 
 
 def _mention(found: re.Match[str]) -> str:
-    name: str | None = found[1]
-    if name is None:
+    name, channel = found.groups()
+    if channel:
+        return f"<#{channel}>"
+    if not name:
         return found[0]
     return f"<!subteam^{name}>" if name.startswith("S") else f"<@{name}>"
 

@@ -24,6 +24,14 @@ class Message:
     blocks: tuple[dict[str, Any], ...]
 
 
+NO_PREVIEWS = {"unfurl_links": False, "unfurl_media": False}
+
+
+def content(view: Message) -> dict[str, Any]:
+    """The message as the Web API takes it."""
+    return {"text": view.text, "blocks": list(view.blocks)}
+
+
 def message(text: str, blocks: Sequence[Block]) -> Message:
     """Check the blocks and make plain values of them."""
     return Message(text=fit(text, SECTION) or "…", blocks=tuple(block.to_dict() for block in blocks))

@@ -73,16 +73,16 @@ class Call:
         except ValueError as error:
             raise RefusedError(f"invalid_{name}_format") from error
 
-    def channel(self) -> Channel:
+    def channel(self, name: str = "channel") -> Channel:
         """Find the channel that is meant."""
-        found = self.team.channel(self.text("channel"))
+        found = self.team.channel(self.text(name))
         if found is None:
             raise RefusedError("channel_not_found")
         return found
 
-    def joined_channel(self) -> Channel:
+    def joined_channel(self, name: str = "channel") -> Channel:
         """Find the channel that is meant; the bot must be in it."""
-        found = self.channel()
+        found = self.channel(name)
         if not found.bot_is_in:
             raise RefusedError("not_in_channel")
         return found

@@ -3,9 +3,9 @@
 from dataclasses import replace
 from typing import Any
 
+from bot.lab.slack.block_kit import block_faults, text_error
 from bot.lab.slack.board import Board, Json, Message
 from bot.lab.slack.methods.call import Call, Method, RefusedError
-from bot.lab.slack.rules import block_faults, text_error
 from bot.lab.slack.team import BOT_ID, Channel
 from bot.lab.slack.wording import describe, with_ids
 
@@ -27,7 +27,7 @@ def post(call: Call) -> Json:
     message = call.board.post(
         replace(
             _draft(call, channel),
-            thread_ts=_thread(call, channel),
+            thread_ts=post_thread(call, channel),
             metadata=_metadata(call),
         )
     )
@@ -39,7 +39,7 @@ def post_ephemeral(call: Call) -> Json:
     channel, user = call.joined_channel(), call.text("user")
     if user not in channel.members:
         raise RefusedError("user_not_in_channel")
-    draft = replace(_draft(call, channel), thread_ts=_thread(call, channel), ephemeral_for=user)
+    draft = replace(_draft(call, channel), thread_ts=post_thread(call, channel), ephemeral_for=user)
     return {"message_ts": call.board.post(draft).ts}
 
 
@@ -111,7 +111,8 @@ def _own_message(call: Call, error: str) -> Message:
     return message
 
 
-def _thread(call: Call, channel: Channel) -> str | None:
+def post_thread(call: Call, channel: Channel) -> str | None:
+    """Find the thread that a message is meant for, if any."""
     thread = call.text("thread_ts")
     if not thread:
         return None

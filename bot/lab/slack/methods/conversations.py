@@ -11,13 +11,16 @@ from bot.lab.slack.wording import describe
 
 def show(call: Call) -> Json:
     """Describe a channel."""
-    return {"channel": _describe_channel(call.channel())}
+    return {"channel": _describe_channel(call, call.channel())}
 
 
 def list_channels(call: Call) -> Json:
     """Describe all channels."""
     channels, metadata = page_of(call, list(call.team.channels))
-    return {"channels": [_describe_channel(channel) for channel in channels], "response_metadata": metadata}
+    return {
+        "channels": [_describe_channel(call, channel) for channel in channels],
+        "response_metadata": metadata,
+    }
 
 
 def list_members(call: Call) -> Json:
@@ -74,7 +77,8 @@ def _in_range(call: Call, message: Message) -> bool:
     return oldest < said < latest or (call.flag("inclusive") and said in {oldest, latest})
 
 
-def _describe_channel(channel: Channel) -> Json:
+def _describe_channel(call: Call, channel: Channel) -> Json:
+    visitors = call.team.visitors(channel)
     return {
         "id": channel.id,
         "name": channel.name,
@@ -82,6 +86,10 @@ def _describe_channel(channel: Channel) -> Json:
         "is_im": channel.direct,
         "is_private": channel.direct,
         "is_archived": False,
+        "is_shared": bool(visitors),
+        "is_ext_shared": bool(visitors),
+        "is_org_shared": False,
+        "shared_team_ids": [call.team.id, *visitors],
         "is_member": channel.bot_is_in,
         "num_members": len(channel.members) + channel.bot_is_in,
         "purpose": {"value": channel.purpose, "creator": "", "last_set": 0},

@@ -2,7 +2,7 @@
 
 from bot.lab.slack.board import Json
 from bot.lab.slack.methods.call import Call, Method, RefusedError, page_of
-from bot.lab.slack.team import BOT_ID, Group, Person
+from bot.lab.slack.team import BOT_ID, SLACKBOT_ID, Group, Person
 from bot.lab.slack.workspace import APP_ID, BOT_PROFILE_ID
 
 
@@ -75,15 +75,16 @@ def _describe(call: Call, person: Person) -> Json:
         "real_name": real_name,
         "display_name": person.name,
         "title": person.title,
-        "team": call.team.id,
+        "team": person.team or call.team.id,
     }
     described = {
         "id": person.id,
-        "team_id": call.team.id,
+        "team_id": person.team or call.team.id,
         "name": person.name,
         "deleted": person.deactivated,
         "profile": profile,
-        "is_bot": person.bot,
+        # Of its own Slackbot, Slack says that it is none.
+        "is_bot": person.bot and person.id != SLACKBOT_ID,
         "is_app_user": False,
         "updated": 0,
     }
@@ -96,7 +97,7 @@ def _describe(call: Call, person: Person) -> Json:
         "is_admin": False,
         "is_owner": False,
         "is_restricted": person.guest,
-        "is_ultra_restricted": False,
+        "is_ultra_restricted": person.single_channel,
     }
 
 

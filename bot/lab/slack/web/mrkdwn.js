@@ -62,7 +62,7 @@ function pad(number) {
 }
 
 function day(date, style) {
-  return date.toLocaleDateString("en-GB", { day: "numeric", month: style === "long" ? "long" : "short",
+  return date.toLocaleDateString("en-GB", { day: "numeric", month: style === "short" ? "short" : "long",
     ...(style === "long" ? { weekday: "long" } : {}), year: "numeric" });
 }
 
@@ -83,8 +83,9 @@ function formatDate(stamp, format) {
   const date = new Date(Number(stamp) * 1000);
   const time = `${pad(date.getHours())}:${pad(date.getMinutes())}`;
   const parts = {
-    date_num: `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())}`, date: day(date, "long"),
-    date_short: day(date), date_long: day(date, "long"), date_pretty: pretty(date), date_short_pretty: pretty(date),
+    date_num: `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())}`, date: day(date),
+    date_slash: `${pad(date.getDate())}/${pad(date.getMonth() + 1)}/${date.getFullYear()}`,
+    date_short: day(date, "short"), date_long: day(date, "long"), date_pretty: pretty(date), date_short_pretty: pretty(date, "short"),
     date_long_pretty: pretty(date, "long"), time, time_secs: `${time}:${pad(date.getSeconds())}`, ago: ago(date),
   };
   return format.replace(/\{(\w+)\}/g, (all, name) => parts[name] ?? all);
@@ -145,7 +146,7 @@ function line(text, names) {
   const bullet = /^(\s*)(•|-|◦|\d+\.) +(.*)$/.exec(text);
   if (!bullet) return el("div", { class: text.trim() ? "line" : "line blank" }, inline(text, names));
   const sign = bullet[2] === "-" ? "•" : bullet[2];
-  return el("div", { class: "line item" }, el("span", { class: "bullet" }, sign), el("span", {}, inline(bullet[3], names)));
+  return el("div", { class: "line item" }, el("span", { class: /\d/.test(sign) ? "bullet number" : "bullet" }, sign), el("span", {}, inline(bullet[3], names)));
 }
 
 function paragraphs(text, names) {

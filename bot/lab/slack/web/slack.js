@@ -1,7 +1,9 @@
 // The page: one person's view of the workspace, kept up to date by server-sent events.
 
 import { confirm, renderBlocks } from "./blocks.js";
+import { valuesIn } from "./elements.js";
 import { el, mrkdwn } from "./mrkdwn.js";
+import { ViewsOnPage } from "./views.js";
 
 const COMMANDS = [
   ["/clone scale 4", "ask for four clones"], ["/clone scale 1", "back to one clone"],
@@ -20,6 +22,8 @@ const names = {
   person: (id) => state.people.get(id)?.name,
   channel: (id) => state.channels.get(id)?.name,
   group: (id) => state.groups.get(id)?.handle,
+  people: () => [...state.people.values()].filter((person) => !person.deactivated).map((person) => [person.id, person.name]),
+  channels: () => [...state.channels.values()].filter((channel) => !channel.direct).map((channel) => [channel.id, channel.name]),
 };
 
 // -- talking to the server ---------------------------------------------------------------------------
@@ -35,6 +39,7 @@ function follow(user) {
   on("snapshot", takeSnapshot);
   on("message", takeMessage);
   on("removed", (message) => state.messages.delete(key(message)));
+  on("views", (views) => { state.views = views; });
   on("presence", ({ connected }) => { state.connected = connected; });
   stream.onerror = () => { state.online = false; draw(); };
 }
@@ -42,7 +47,7 @@ function follow(user) {
 async function post(path, body) {
   const answer = await fetch(path, { method: "POST", body: JSON.stringify(body),
     headers: { "Content-Type": "application/json", "X-Page-Token": token } });
-  if (answer.ok) return;
+  if (answer.ok) return answer.json();
   const { error } = await answer.json().catch(() => ({ error: `The lab answered ${answer.status}. Load the page again.` }));
   throw new Error(error);
 }
@@ -56,7 +61,7 @@ function toast(text) {
 const key = (message) => `${message.channel} ${message.ts}`;
 
 function takeSnapshot(all) {
-  Object.assign(state, { connected: all.connected, online: true });
+  Object.assign(state, { connected: all.connected, online: true, views: all.views });
   state.people = new Map(all.people.map((person) => [person.id, person]));
   state.groups = new Map(all.groups.map((group) => [group.id, group]));
   state.channels = new Map(all.channels.map((channel) => [channel.id, channel]));
@@ -82,7 +87,19 @@ function draw() {
   drawBar();
   if (state.view === "channel") drawChannel();
   drawThread();
+  drawTabs();
+  views.draw(state.views);
   document.title = `${state.unread.size ? "• " : ""}${state.channels.get(state.channel)?.name ?? ""} – ${$("team").textContent}`;
+}
+
+function drawTabs() {
+  const direct = state.view === "channel" && state.channels.get(state.channel)?.direct;
+  if (!direct) state.home = false;
+  $("tabs").hidden = !direct;
+  $("tab-home").setAttribute("aria-selected", String(Boolean(state.home)));
+  $("tab-messages").setAttribute("aria-selected", String(!state.home));
+  $("home").hidden = !state.home;
+  $("view-channel").hidden = state.view !== "channel" || Boolean(state.home);
 }
 
 function drawSidebar() {
@@ -160,10 +177,10 @@ function drawThread() {
   $("thread").hidden = !show;
   $("app").classList.toggle("with-thread", show);
   if (!show) return;
-  const list = $("thread-messages");
-  const atBottom = list.scrollHeight - list.scrollTop - list.clientHeight < 60;
-  drawMessages(list, [parent, ...replies(parent)], { replies: false });
-  if (atBottom) list.scrollTop = list.scrollHeight;
+  const scroll = $("thread-scroll");
+  const atBottom = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 60;
+  drawMessages($("thread-messages"), [parent, ...replies(parent)], { replies: false });
+  if (atBottom) scroll.scrollTop = scroll.scrollHeight;
 }
 
 function drawMessages(list, messages, options) {
@@ -222,8 +239,9 @@ function drawMessage(message, joined, answers) {
   const person = state.people.get(message.user);
   const time = el("time", { class: "time", title: new Date(Number(message.ts) * 1000).toString() }, clock(message.ts));
   const head = el("div", { class: "head" }, el("b", {}, person?.real_name ?? message.user), person?.bot && el("span", { class: "tag" }, "APP"), time);
-  const body = message.blocks.length ? renderBlocks(message.blocks, { names, click: (element, button) => click(message, element, button) })
+  const body = message.blocks.length ? renderBlocks(message.blocks, { names, click: (element, node, value) => press({ channel: message.channel, ts: message.ts }, element, node, value, node.closest(".body")) })
     : [mrkdwn(message.text, names)];
+  body.push(...(message.files ?? []).map(file));
   const mark = message.edited && !message.blocks.length && el("span", { class: "edited" }, " (edited)");
   return el("li", { class: "message" + (joined ? " joined" : "") + (message.ephemeral ? " ephemeral" : "") },
     el("div", { class: "side" }, joined ? time.cloneNode(true) : avatar(person)),
@@ -236,14 +254,21 @@ function drawMessage(message, joined, answers) {
     !message.ephemeral && !message.thread_ts && el("button", { type: "button", class: "reply", title: "Reply in thread", "aria-label": "Reply in thread", onclick: () => openThread(message) }, "↩ Reply"));
 }
 
+function file(described) {
+  const address = new URL(described.url_private).pathname;
+  const name = described.title || described.name;
+  return el("figure", { class: "file" }, el("figcaption", {}, el("a", { href: address, target: "_blank", rel: "noopener", download: described.name }, name)),
+    described.mimetype.startsWith("image/") && el("img", { src: address, alt: described.alt_txt || name, class: "large", loading: "lazy" }));
+}
+
 // -- what the person does ----------------------------------------------------------------------------
 
-async function click(message, element, button) {
+async function press(place, element, button, value, around) {
   if (element.confirm && !(await confirm(element.confirm, names))) return;
   button.disabled = true;
   button.classList.add("busy");
   try {
-    await post("/page/click", { user: state.user, channel: message.channel, ts: message.ts, action_id: element.action_id });
+    await post("/page/click", { user: state.user, ...place, action_id: element.action_id, value, values: around ? valuesIn(around) : {} });
   } catch (error) {
     toast(error.message);
   }
@@ -251,10 +276,26 @@ async function click(message, element, button) {
   button.classList.remove("busy");
 }
 
+const views = new ViewsOnPage(names, (path, body) => post(path, { user: state.user, ...body }), toast, press);
+
+function showTab(home) {
+  state.home = home;
+  if (home) post("/page/home", { user: state.user }).catch((error) => toast(error.message));
+  draw();
+}
+
+$("tab-home").addEventListener("click", () => showTab(true));
+$("tab-messages").addEventListener("click", () => showTab(false));
+$("tabs").addEventListener("keydown", (event) => {
+  if (event.key !== "ArrowLeft" && event.key !== "ArrowRight") return;
+  showTab(!state.home);
+  $(state.home ? "tab-home" : "tab-messages").focus();
+});
+
 function openThread(message) {
   state.thread = key(message);
   draw();
-  $("thread-messages").scrollTop = $("thread-messages").scrollHeight;
+  $("thread-scroll").scrollTop = $("thread-scroll").scrollHeight;
   if (!narrow()) $("thread-input").focus();
 }
 
@@ -348,7 +389,7 @@ $("input").addEventListener("keydown", (event) => {
 // -- moving around -----------------------------------------------------------------------------------
 
 function closeMenu() {
-  $("app").classList.remove("menu");
+  $("app").classList.remove("menu-open");
   $("shade").hidden = true;
   $("menu").setAttribute("aria-expanded", "false");
 }
@@ -370,7 +411,7 @@ function go() {
 }
 
 $("menu").addEventListener("click", () => {
-  const open = $("app").classList.toggle("menu");
+  const open = $("app").classList.toggle("menu-open");
   $("shade").hidden = !open;
   $("menu").setAttribute("aria-expanded", String(open));
 });
@@ -389,7 +430,7 @@ document.addEventListener("click", (event) => {
 });
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape" || document.querySelector("dialog[open]")) return;
-  if ($("app").classList.contains("menu")) closeMenu();
+  if ($("app").classList.contains("menu-open")) closeMenu();
   else if (state.thread) { state.thread = null; draw(); $("input").focus(); }
 });
 addEventListener("hashchange", go);

@@ -1,0 +1,1 @@
+"""The check before the first real use: what was seen is judged here; nothing is looked at."""

@@ -1,0 +1,1 @@
+"""What AWS alone shows of a master that should not be cloned as it is. Pure."""

@@ -1,0 +1,4 @@
+<?php
+require 'config.php';
+database()->query('SELECT 1');
+echo 'well';
