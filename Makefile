@@ -33,11 +33,12 @@ e2e: install
 
 # What `make test` samples, at its full count; about 40 minutes. SEED=… makes the same trials again.
 invariants: install
-	CAMPAIGN_FULL=1 CAMPAIGN_SHARDS=4 CAMPAIGN_TRIALS=$(TRIALS) CAMPAIGN_SEED=$(SEED) \
+	STRICT=1 CAMPAIGN_FULL=1 CAMPAIGN_SHARDS=4 CAMPAIGN_TRIALS=$(TRIALS) CAMPAIGN_SEED=$(SEED) \
 		sh tests/in_memory.sh $(BIN)/pytest -rP --numprocesses 4 --dist loadgroup \
 		tests/scenarios/test_campaign.py tests/scenarios/test_crash.py
-	FORGED=10000 HOSTILE=1000 LOCKED_SECONDS=30 INVARIANTS_SEED=$(SEED) $(BIN)/pytest --capture=no \
-		tests/scenarios/test_forged.py tests/scenarios/test_hostile_text.py tests/scenarios/test_no_audit_no_action.py
+	STRICT=1 FORGED=10000 HOSTILE=1000 LOCKED_SECONDS=30 INVARIANTS_SEED=$(SEED) $(BIN)/pytest --capture=no \
+		tests/scenarios/test_forged.py tests/scenarios/test_hostile_text.py tests/scenarios/test_no_audit_no_action.py \
+		tests/scenarios/test_over_http.py tests/scenarios/test_faults.py tests/scenarios/test_latency.py
 	STRIDE=1 $(BIN)/pytest --numprocesses 2 tests/workflow
 
 check: install

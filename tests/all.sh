@@ -2,7 +2,9 @@
 # that needs it waits for it.
 PATH=.venv/bin:$PATH
 unset PYTHONDONTWRITEBYTECODE # or every worker compiles every test anew, each time
+failed=.pytest_cache/failed
 said=$(mktemp)
+rm -f "$failed"
 trap 'rm -f "$said"' EXIT
 
 nice python -m tests.e2e.base &
@@ -13,4 +15,15 @@ sh tests/in_memory.sh pytest --numprocesses 3 --dist loadgroup
 tested=$?
 wait "$debian"
 wait "$gates" || { echo "A gate is not passed: see above, or type make check." >&2 && exit 1; }
+
+# Beside so much else a file may not get the time that it needs. It is tried once more, alone, and that is said;
+# but what may have broken an invariant is not excused, nor are many files.
+few() { [ -s "$failed" ] && [ "$(wc -l <"$failed")" -le 3 ]; }
+if [ "$tested" = 1 ] && few && ! grep -q -e test_campaign -e test_crash "$failed"; then
+    excused=$(cat "$failed")
+    printf 'These failed beside the others, and are tried once more, alone:\n%s\n' "$excused"
+    sh tests/in_memory.sh pytest --numprocesses 0 "@$failed"
+    tested=$?
+    [ "$tested" != 0 ] || printf 'They passed alone. Look into why they failed before:\n%s\n' "$excused"
+fi
 exit "$tested"

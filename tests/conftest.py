@@ -1,4 +1,4 @@
-"""Skips are counted, and each needs its reason in `tests/skips.txt`."""
+"""Skips are counted, and each needs its reason in `tests/skips.txt`; which files failed is written down."""
 
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -9,6 +9,8 @@ import pytest
 from botocore.loaders import JSONFileLoader
 
 _ALLOWED = Path(__file__).parent / "skips.txt"
+_FAILED = Path(__file__).parents[1] / ".pytest_cache" / "failed"
+"""For `tests/all.sh`: the files whose tests failed."""
 
 
 _read = lru_cache(maxsize=None)(JSONFileLoader().load_file)
@@ -42,8 +44,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    if reporter and _unexplained(reporter.stats.get("skipped", [])):
+    if not reporter or hasattr(session.config, "workerinput"):
+        return
+    stats = reporter.stats
+    if _unexplained(stats.get("skipped", [])):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    failed = {
+        report.nodeid.partition("::")[0] for report in (*stats.get("failed", []), *stats.get("error", []))
+    }
+    _FAILED.parent.mkdir(exist_ok=True)
+    _FAILED.write_text("".join(f"{file}\n" for file in sorted(failed)))
 
 
 def _unexplained(skipped: list[pytest.TestReport]) -> list[pytest.TestReport]:

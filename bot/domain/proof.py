@@ -50,6 +50,8 @@ class Check:
     name: str
     ok: bool
     why: str = ""
+    common: bool = False
+    """If it fails, the master is as wrong, so that nobody knows whether anything is wrong with the clone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +68,13 @@ class Proof:
 
     @property
     def only_stale(self) -> bool:
-        """Nothing is wrong but the content."""
-        return {check.name for check in self.checks if not check.ok} == {CONTENT}
+        """Nothing is wrong with it but the content."""
+        return {check.name for check in self.checks if not check.ok and not check.common} == {CONTENT}
+
+    @property
+    def only_common(self) -> bool:
+        """Nothing is wrong but what is wrong with the master too."""
+        return not self.ok and all(check.ok or check.common for check in self.checks)
 
     @property
     def failures(self) -> str:
@@ -85,13 +92,15 @@ def prove(server: str, clone: Facts, master: Facts, recipe: Recipe, *, relay: Re
 def _checks(clone: Facts, master: Facts, recipe: Recipe) -> Iterable[Check]:
     yield Check(
         name="health page",
-        ok=200 <= clone.health < 400,  # noqa: PLR2004 (HTTP's own classes)
+        ok=_is_well(clone),
         why=f"it answered {clone.health}" if clone.health else "it did not answer",
+        common=not _is_well(master),
     )
     yield Check(
         name=CONTENT,
         ok=bool(clone.content) and clone.content == master.content and clone.later <= master.later,
-        why="it differs from the master's",
+        why="it differs from the master's" if master.content else "the master's could not be read",
+        common=not master.content,
     )
     shared = clone.host_keys & master.host_keys
     yield Check(
@@ -122,7 +131,12 @@ def _writes(clone: Facts, master: Facts) -> Iterable[Check]:
         name="writes end at the master",
         ok=not master.relays,
         why="it passes them on itself, as a clone does; empty Clonebot's file among those of its web server",
+        common=True,
     )
+
+
+def _is_well(server: Facts) -> bool:
+    return 200 <= server.health < 400  # noqa: PLR2004 (HTTP's own classes)
 
 
 def _own(name: str, mine: str, masters: str) -> Check:

@@ -27,6 +27,8 @@ class Beside:
     """Where the master's database answers, as far as the recipe tells."""
     reached: frozenset[Place] = frozenset()
     """Those of these places that took a connection from the clone."""
+    closed: frozenset[Place] = frozenset()
+    """Those that took none from the master itself either."""
     guarded: bool | None = None
     """As `Server.guarded`."""
     routed: bool | None = None
@@ -45,11 +47,16 @@ def _checks(server: str, clone: Facts, master: Facts, beside: Beside) -> Iterato
         name="time zone",
         ok=bool(clone.machine.zone) and clone.machine.zone == master.machine.zone,
         why=f"it is {clone.machine.zone or 'unknown'}, and the master's {master.machine.zone or 'unknown'}",
+        common=not master.machine.zone,
     )
     yield _space(clone.machine)
-    for address, port in beside.reach:
-        ok = (address, port) in beside.reached
-        yield Check(name=f"{address}:{port}", ok=ok, why="the master takes no connection from it there")
+    for place in beside.reach:
+        yield Check(
+            name="{}:{}".format(*place),
+            ok=place in beside.reached,
+            why="the master takes no connection from it there",
+            common=place in beside.closed,
+        )
     if beside.guarded is not None:
         yield Check(
             name="metadata service",
@@ -78,7 +85,7 @@ def _unique(server: str, clone: Facts, others: Mapping[str, Identity]) -> Check:
 
 def _clock(clone: Machine, master: Machine) -> Check:
     if clone.ahead is None or master.ahead is None:
-        return Check(name="clock", ok=False, why="it could not be read")
+        return Check(name="clock", ok=False, why="it could not be read", common=master.ahead is None)
     off = clone.ahead - master.ahead
     which = "ahead of" if off > 0 else "behind"
     why = f"it is {abs(off):.0f} s {which} the master's"

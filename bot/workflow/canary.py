@@ -8,7 +8,7 @@ from bot.workflow.job import Job
 
 
 def judge(job: Job, _action: Judge) -> Tally:
-    """Call the image good or bad; one from which no server came up stays as it is.
+    """Call the image good or bad; one from which no server came up, or could be judged, stays as it is.
 
     What is proved may serve all the same where the image cannot be tagged.
     """
@@ -26,8 +26,8 @@ def _find_state(job: Job) -> ImageState:
     if job.tally.sound:
         return ImageState.GOOD
     launched = job.patiently(lambda: job.members(job.tally.launched))
-    came_up = any(server.state is State.RUNNING for server in launched)
-    return ImageState.BAD if came_up else ImageState.BUILDING
+    came_up = [server.id for server in launched if server.state is State.RUNNING]
+    return ImageState.BAD if {*came_up} - {*job.tally.unknown} else ImageState.BUILDING
 
 
 def _mark(job: Job, image: str, state: ImageState) -> None:

@@ -34,7 +34,12 @@ def sync(job: Job, action: Sync) -> Tally:
         failed = _keep(job, clones)
         clones = tuple(clone for clone in clones if clone.id in failed)
     failed = copy_content(job, clones, job.action)
-    return job.tally.with_failed({**wrong, **condition.explained(job, failed)})
+    return _with_unjudged(job.tally.with_failed(wrong), condition.explained(job, failed))
+
+
+def _with_unjudged(tally: Tally, unknown: Mapping[str, str]) -> Tally:
+    """New servers of which nobody knows whether they are sound may not serve, and condemn no image."""
+    return replace(tally.with_failed(unknown), unknown={**tally.unknown, **unknown})
 
 
 def version_now(job: Job) -> str:
@@ -151,7 +156,7 @@ class Judged:
 def prove_each(job: Job, action: Prove) -> Tally:
     """Judge each new clone."""
     judged = judge_each(job, job.tally.sound, serve=action.serve)
-    tally = job.tally.with_failed({**judged.unknown, **judged.failed})
+    tally = _with_unjudged(job.tally, judged.unknown).with_failed(judged.failed)
     return replace(tally, content=judged.content or tally.content)
 
 
@@ -203,9 +208,14 @@ def _judge(
         recipe = job.recipe(master, clone)
         proof = prove(clone.id, facts, truth, recipe, relay=job.relay(master))
         reach = databases(recipe, master.address)
-        reached = job.servers.reaches(job.spec, clone, reach) if reach else frozenset[Place]()
-        beside = Beside(others=others, reach=reach, reached=reached, guarded=clone.guarded, routed=routed)
+        reached = _reached(job, clone, reach)
+        closed = frozenset(reach) - _reached(job, master, [each for each in reach if each not in reached])
+        beside = Beside(
+            others=others, reach=reach, reached=reached, closed=closed, guarded=clone.guarded, routed=routed
+        )
         proof = widen(proof, facts, truth, beside)
+        if proof.only_common:
+            raise RemoteFailed(f"the master fails as well: {proof.failures}")
         if proof.only_stale:
             stale.append(clone)
             return "its content is older than the master's; it is copied again"
@@ -224,6 +234,10 @@ def _judge(
         identities=seen,
     )
     return judged, tuple(stale)
+
+
+def _reached(job: Job, server: Server, places: Sequence[Place]) -> frozenset[Place]:
+    return job.servers.reaches(job.spec, server, places) if places else frozenset()
 
 
 def _proved_before(job: Job) -> Mapping[str, Identity]:

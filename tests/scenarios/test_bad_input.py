@@ -14,7 +14,7 @@ from tests.scenarios.visitor import ADA, BOB, CAT, CHANNEL, DAN, EVE, Visitor, r
 
 GIL, ZOE, BOT = "U0GIL", "U0ZOE", "U0CLONEBOT"
 EVERYBODY = (ADA, BOB, CAT, DAN, EVE, GIL)
-SECONDS = 20
+SECONDS = 90
 TRACES = ("Traceback", "Exception", "Error:", " object at 0x", 'File "', "None")
 CHANGES = """
     SELECT count(*) FROM audit

@@ -19,10 +19,11 @@ from bot.lab.aws.hosts import NO_DELAYS
 from bot.lab.host.disk import make_key
 from bot.lab.lab import Lab
 from bot.records.schema import TRIGGERS
+from tests.patience import within
 from tests.scenarios.visitor import BOB, Visitor, read
 
-PATIENCE = {"bake": 30, "launch": 15, "boot": 8, "healthy": 3, "drain": 20}
-TOLD_WITHIN = 5
+PATIENCE = {"bake": 30, "launch": 15, "boot": 12, "healthy": 6, "drain": 20}
+TOLD_WITHIN = within(5)
 ROLE = "clonebot:role"
 pytestmark = pytest.mark.xdist_group("faults")
 
@@ -166,7 +167,7 @@ def test_clones_that_never_boot_are_told_with_awss_reason(visitor: Visitor) -> N
     apart = assert_set_aside(visitor, ended, 2, asked=4)
     (gone,) = set(visitor.ever_launched(ended.id)) - apart - set(visitor.serving())
     assert f"{gone}: it is terminated (Client.VolumeLimitExceeded: Volume limit exceeded)" in ended.result
-    assert "it did not start (waited 8 seconds)" in ended.result
+    assert f"it did not start (waited {PATIENCE['boot']} seconds)" in ended.result
 
 
 def test_a_clone_that_never_becomes_healthy_is_taken_out_again(visitor: Visitor) -> None:
@@ -174,7 +175,7 @@ def test_a_clone_that_never_becomes_healthy_is_taken_out_again(visitor: Visitor)
         ended = attempt(visitor, 2)
 
     assert_set_aside(visitor, ended, 1)
-    assert "did not find it healthy within 3 seconds" in ended.result
+    assert f"did not find it healthy within {PATIENCE['healthy']} seconds" in ended.result
 
 
 def test_no_clone_is_made_of_a_master_that_is_stopped(visitor: Visitor) -> None:

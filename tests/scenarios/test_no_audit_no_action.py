@@ -15,10 +15,11 @@ import pytest
 from bot.domain.operation import Operation, Stage
 from bot.lab.slack.board import Message
 from bot.records.schema import TRIGGERS
+from tests.patience import within
 from tests.scenarios.visitor import ADA, BOB, CAT, CHANNEL, DAN, Visitor, read
 
 LOCKED_SECONDS = float(os.environ.get("LOCKED_SECONDS", "4"))
-TOLD_WITHIN = 5
+TOLD_WITHIN = within(5)
 pytestmark = pytest.mark.timeout(300)
 
 

@@ -22,7 +22,7 @@ from bot.lab.slack.server import LocalSlack
 from tests.scenarios.visitor import get
 
 ROOT = Path(__file__).parents[2]
-SECONDS = 60
+SECONDS = 90
 WRONG, LATER = 2, 1
 """What it ends with if somebody must correct something, and if the same may work later."""
 READY, WAIT = 200, 503

@@ -11,13 +11,14 @@ from bot.domain.naming import request_id
 from bot.lab.aws.calls import Call, Moment
 from bot.lab.slack.sockets import BotSilentError
 from bot.slack.views.card import APPROVE
+from tests.patience import within
 from tests.scenarios.adversity import AWS_TROUBLES, CLONE_TROUBLES, SLOWS
 from tests.scenarios.trial import ANSWERED, Kill, Trial, Way
 from tests.scenarios.visitor import ADA, BOB, CAT, CHANNEL, Visitor, read
 from tests.scenarios.watcher import Sightings, query, watching
 
-ENDS_WITHIN = 60
-ENDS_WITHIN_AFTER_RESTART = 120
+ENDS_WITHIN = within(60)
+ENDS_WITHIN_AFTER_RESTART = within(120)
 GLANCE = 0.05
 PATIENT = 0.5
 FAILED = "failed with the error"

@@ -11,6 +11,7 @@ from bot.domain.book import KINDS, Book, read_on
 from bot.domain.operation import Operation, Stage
 from bot.lab.lab import Lab
 from bot.records.log import SqliteRecords
+from tests.patience import within
 from tests.scenarios.adversity import LOSES_ANSWERS, SLUGGISH
 from tests.scenarios.eavesdrop import heard, unannounced
 from tests.scenarios.trial import Way
@@ -22,8 +23,8 @@ Wrong = Iterator[tuple[int, str]]
 SAYS = re.compile(r"web: (\d+) of (\d+) clones serve")
 LOOKED = 1.5
 """Seconds before an end is written in which the fleet was looked at."""
-RECORDED_WITHIN = 20
-TOLD_WITHIN = 15
+RECORDED_WITHIN = within(20)
+TOLD_WITHIN = within(15)
 ENDS = "SELECT count(*), max(at) FROM audit WHERE operation = ? AND kind IN ('finished', 'denied')"
 STEPS = "SELECT action, attempt, kind, at FROM audit WHERE seq > ? AND kind IN ('intent', 'outcome')"
 SPAN = """

@@ -46,7 +46,7 @@ class Visitor:
         """Type it, and read the private answer."""
         before = {message.ts for message in self.lab.slack.seen_by(user, CHANNEL)}
         self.ask(text, user=user)
-        answer = self.lab.slack.wait_for(lambda m: m.ephemeral_for == user and m.ts not in before, 30)
+        answer = self.lab.slack.wait_for(lambda m: m.ephemeral_for == user and m.ts not in before, SECONDS)
         return read(answer)
 
     def open(self, text: str, *, user: str = BOB) -> str:

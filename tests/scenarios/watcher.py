@@ -15,9 +15,10 @@ from typing import Any
 
 from bot.lab.aws.calls import Call, Moment
 from bot.lab.lab import Lab
+from tests.patience import within
 
 EVERY = 0.05
-PROBE_SECONDS = 5.0
+PROBE_SECONDS = within(5)
 DATABASE, SITE = 3307, 8080
 CONTENT = "var/www/html"
 

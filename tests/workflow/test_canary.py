@@ -6,7 +6,7 @@ from bot.domain.audit import Kind
 from bot.domain.errors import CloudDenied, CloudError, QuotaReached, RemoteFailed, ServerUnreachable
 from bot.domain.fleet import Image, ImageState, State
 from bot.domain.operation import Operation, Stage
-from tests.workflow.bench import BOB, LEA, Bench
+from tests.workflow.bench import BOB, INDEX, LEA, Bench
 from tests.workflow.test_cancel import LONG, alive, cancel_before, cancel_while_waiting, running
 
 
@@ -148,6 +148,23 @@ class TestThatTellsNothing:
         assert newest(bench).state is ImageState.BUILDING
         assert "was made and not tried to the end, because i-0002: i-master cannot be reached" in ended.result
         assert bench.quarantined() == ["i-0002"]
+
+    def test_since_the_content_could_not_be_copied(self, bench: Bench) -> None:
+        bench.servers.write("i-master", INDEX, "newer than the image")
+        bench.servers.fail("pull_content", ServerUnreachable("i-master cannot be reached."))
+        self.was_not_tried(bench, bake(bench), "i-0002: i-master cannot be reached")
+        assert bench.quarantined() == ["i-0002"]
+
+    def test_since_it_does_not_answer_for_its_proof(self, bench: Bench) -> None:
+        bench.servers.fail("facts", ServerUnreachable("It is silent."), server="i-0002", times=9)
+        self.was_not_tried(bench, bake(bench), "i-0002: It is silent")
+
+    def test_since_the_master_fails_in_the_same(self, bench: Bench) -> None:
+        bench.servers.hosts["i-master"].health = bench.servers.clone_health = 503
+        why = "i-0002: the master fails as well: health page: it answered 503"
+        ended = bake(bench)
+        bench.servers.hosts["i-master"].health = 200
+        self.was_not_tried(bench, ended, why)
 
     def test_since_the_image_cannot_be_tagged_and_the_canary_goes(self, bench: Bench) -> None:
         bench.cloud.failures["mark_image"] = [CloudDenied("AWS does not let me tag.")]

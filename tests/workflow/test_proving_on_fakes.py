@@ -8,8 +8,9 @@ import pytest
 
 from bot.domain.audit import Kind
 from bot.domain.errors import CloudDenied, CloudUnreachable, HostKeyMismatch, RemoteFailed, ServerUnreachable
-from bot.domain.fleet import Recipe, Rewrite, Service, State
+from bot.domain.fleet import Recipe, Rewrite, Service, State, Writes
 from bot.domain.operation import Operation, Stage
+from bot.domain.reach import Place
 from tests.adapters.servers_fake import FakeHost
 from tests.workflow.bench import INDEX, Bench
 
@@ -151,15 +152,66 @@ def test_one_that_is_another_than_it_should_be_fails(bench: Bench) -> None:
 
 
 def test_one_that_does_not_reach_the_masters_database_fails(bench: Bench) -> None:
+    place = point_to_the_database(bench)
+    break_it(bench, TWO, cut_off={place})
+    ended = ask(bench, "prove")
+    assert f"{TWO}: the proof failed: {place[0]}:3306: the master takes no connection" in ended.result
+    assert bench.quarantined() == [TWO]
+
+
+def point_to_the_database(bench: Bench) -> Place:
+    """Let the recipe name the port of the master's database, and the clones have it."""
     master = bench.cloud.look(bench.spec).master.address
     there = Rewrite(file="/etc/site.conf", find="db=localhost", replace="db={{ master.private_ip }}:3306")
     bench.change(recipe=Recipe(services=("sitedb",), rewrite=(there,)))
     for clone in bench.clones():
         bench.servers.hosts[clone].settings["/etc/site.conf"] = f"db={master}:3306\n"
-    break_it(bench, TWO, cut_off={(master, 3306)})
-    ended = ask(bench, "prove")
-    assert f"{TWO}: the proof failed: {master}:3306: the master takes no connection" in ended.result
-    assert bench.quarantined() == [TWO]
+    return master, 3306
+
+
+class TestWhatTheMasterFailsInToo:
+    """Nobody knows whether anything is wrong with the clones then, so that all of them go on serving."""
+
+    def told(self, bench: Bench) -> str:
+        ended = ask(bench, "prove")
+        assert ended.stage is Stage.FAILED
+        assert (len(bench.serving()), bench.done()) == (3, [])
+        return ended.result
+
+    def test_is_no_fault_of_theirs(self, bench: Bench) -> None:
+        for server in ("i-master", *bench.clones()):
+            break_it(bench, server, health=503)
+        why = "it could not be judged: the master fails as well: health page: it answered 503"
+        assert f"{ONE}: {why}; {TWO}: {why}; {THREE}: {why}. What was not judged" in self.told(bench)
+
+    def test_hides_nothing_else_that_is_wrong(self, bench: Bench) -> None:
+        for server in ("i-master", *bench.clones()):
+            break_it(bench, server, health=503)
+        break_it(bench, TWO, running={"sitedb"})
+        ask(bench, "prove")
+        assert bench.quarantined() == [TWO]
+
+    def test_counts_too_while_content_is_copied_again(self, bench: Bench) -> None:
+        for server in ("i-master", *bench.clones()):
+            break_it(bench, server, health=0)
+        bench.servers.busy = False
+        bench.servers.write("i-master", INDEX, "newer")
+        assert "the master fails as well: health page: it did not answer" in self.told(bench)
+        assert bench.servers.hosts[TWO].files[INDEX] == bench.servers.hosts["i-master"].files[INDEX]
+
+    def test_may_be_its_database_that_does_not_answer(self, bench: Bench) -> None:
+        place = point_to_the_database(bench)
+        for server in ("i-master", *bench.clones()):
+            break_it(bench, server, cut_off={place})
+        assert f"the master fails as well: {place[0]}:3306: the master takes no" in self.told(bench)
+
+    def test_may_be_a_relay_that_only_clones_should_have(self, bench: Bench) -> None:
+        assert bench.scale(0).stage is Stage.DONE
+        break_it(bench, "i-master", web_server="nginx")
+        bench.change(writes=Writes(by="proxy"))
+        grow(bench)
+        break_it(bench, "i-master", relay=bench.servers.hosts[bench.clones()[0]].relay)
+        assert "the master fails as well: writes end at the master: it passes them on" in self.told(bench)
 
 
 def test_no_two_clones_may_be_one(bench: Bench) -> None:
