@@ -87,6 +87,13 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Halt:
+    """Several Records: all these operations are to be cancelled."""
+
+    records: tuple[Record, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """Something to tell the person who asked; nothing changes.
 
@@ -99,7 +106,7 @@ class Answer:
     """Where there is one: its report is shown to the whole fleet's channel, too."""
 
 
-Decision = Plan | Record | Waiver | Answer
+Decision = Plan | Record | Halt | Waiver | Answer
 """A Waiver is a Record, too: a change of our own state."""
 
 A = TypeVar("A")

@@ -5,7 +5,7 @@ from typing import Any
 
 import structlog
 
-from bot.command import Answer, Record, Verdict
+from bot.command import Answer, Halt, Record, Verdict
 from bot.domain.audit import Entry, Kind
 from bot.domain.doctor.waiver import Waiver
 from bot.domain.errors import BotError, ChatError, Conflict, RecordsError
@@ -13,6 +13,7 @@ from bot.domain.operation import Operation, Stage
 from bot.domain.people import Person
 from bot.domain.plan import Plan
 from bot.domain.policy import approvals_needed
+from bot.domain.words import plural
 from bot.workflow import replies
 from bot.workflow.examination import subject, write_waiver
 from bot.workflow.look import MANY, World, identify, look, understand
@@ -59,7 +60,7 @@ class Desk:
         self._write(request, Kind.REQUESTED, request.text, kept)
 
     def decide(self, request: Request) -> str:
-        """Decide and record. Returns the id of the operation that this concerns, or ""."""
+        """Decide and record. Returns the ids of the operations that this concerns, with spaces between."""
         try:
             return self._decide(request)
         except BotError as error:
@@ -84,6 +85,8 @@ class Desk:
         decision = parsed.command.decide(parsed.args, look(world, person, parsed))
         if isinstance(decision, Record):
             return self._record(request, decision)
+        if isinstance(decision, Halt):
+            return self._halt(request, decision)
         if isinstance(decision, Waiver):
             return self._waive(request, decision)
         if isinstance(decision, Plan) and not parsed.dry_run:
@@ -126,26 +129,46 @@ class Desk:
                 f"The plan of `{decision.operation}` has changed since that message; "
                 "look at the new one and decide again."
             )
+        self._write_decision(request, decision)
+        self._close(request, f"{decision.verdict.value} {decision.operation}")
+        self._show_decision(decision)
+        self._tell(request, *replies.decided(self.operation(decision.operation), decision.verdict))
+        return decision.operation
+
+    def _halt(self, request: Request, halt: Halt) -> str:
+        """Cancel one after the other; a crash in between cancels the others at the next start."""
+        stopped: list[Record] = []
+        trouble = ""
+        for record in halt.records:
+            try:
+                self._write_decision(request, record, f":{record.operation}")
+                stopped.append(record)
+            except Conflict:
+                _log.info("it ended, or was cancelled, meanwhile", operation=record.operation)
+            except RecordsError as error:
+                if not stopped:
+                    raise
+                trouble = str(error)
+        self._close(request, f"{Verdict.CANCEL.value} {plural(len(stopped), 'operation')}")
+        for record in stopped:
+            self._show_decision(record)
+        ended = [self.operation(each.operation) for each in stopped]
+        self._tell(request, *replies.halted(ended, trouble))
+        return " ".join(each.operation for each in stopped)
+
+    def _write_decision(self, request: Request, decision: Record, part: str = "") -> None:
+        """`part` tells several decisions of one request apart."""
         kind = _KINDS[decision.verdict]
         entry = self._entry(request, kind, decision.reason)
-        written = self._world.records.append(
-            Entry(
-                kind=kind,
-                at=entry.at,
-                key=f"{request.id}:{kind}",
-                operation=decision.operation,
-                text=entry.text,
-                person=entry.person,
-                via=entry.via,
-                detail={"plan": decision.plan, "request": request.id},
-            )
+        about = {"plan": decision.plan, "request": request.id}
+        self._world.records.append(
+            replace(entry, key=f"{entry.key}{part}", operation=decision.operation, detail=about)
         )
-        self._close(request, f"{decision.verdict.value} {decision.operation}")
+
+    def _show_decision(self, decision: Record) -> None:
         self.show(decision.operation)
-        if cancels:
+        if decision.verdict is Verdict.CANCEL:
             self.note(decision.operation, replies.cancelled(self.operation(decision.operation)))
-        self._tell(request, *replies.decided(self.operation(decision.operation), decision.verdict))
-        return written.operation
 
     def _waive(self, request: Request, waiver: Waiver) -> str:
         """Record it; what it waives must not block from here on."""

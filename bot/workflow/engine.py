@@ -141,8 +141,9 @@ class Engine:
                 concerned = self._step("decide", self._desk.decide, request)
                 if concerned == request.id:
                     self._live(request)
-                elif concerned:
-                    DBOS.send(concerned, "", _DECIDED)
+                    return
+                for operation in concerned.split():
+                    DBOS.send(operation, "", _DECIDED)
             except UnexpectedError as error:
                 self._step("give up", self._give_up, request, str(error))
 

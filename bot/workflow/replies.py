@@ -1,5 +1,6 @@
 """What people are told in reply; pure."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from bot.command import Answer, Verdict
@@ -36,6 +37,19 @@ def decided(operation: Operation, verdict: Verdict) -> tuple[str, tuple[str, ...
     if operation.stage is Stage.AWAITING_APPROVAL and missing > 0:
         return title, (f"It needs {plural(missing, 'more approval')}.",)
     return title, ("It starts as soon as nothing is ahead of it; its card and thread show how far it is.",)
+
+
+def halted(operations: Sequence[Operation], trouble: str) -> tuple[str, tuple[str, ...]]:
+    """What to tell somebody who stopped everything that was open, and why some of it goes on, if it does."""
+    lines = [_halted(each) for each in operations]
+    if trouble:
+        lines.append(f"What else is open goes on: {trouble} Type `/clone stop-all` again.")
+    return f"Cancelled {plural(len(operations), 'operation')}", tuple(lines)
+
+
+def _halted(operation: Operation) -> str:
+    what = "nothing of it was done" if operation.stage.ended else "it stops at the next safe point"
+    return f"`{operation.id}` ({operation.plan.summary}): {what}."
 
 
 def waived(waiver: Waiver) -> tuple[str, tuple[str, ...]]:

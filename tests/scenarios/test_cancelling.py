@@ -6,7 +6,7 @@ import pytest
 
 from bot.domain.operation import Operation, Stage
 from bot.slack.views.card import CANCEL
-from tests.scenarios.visitor import ADA, BOB, Visitor
+from tests.scenarios.visitor import ADA, BOB, EVE, Visitor
 
 AWAY = "SELECT count(*) FROM audit WHERE operation = ? AND kind = ? AND text LIKE ?"
 
@@ -72,3 +72,20 @@ def test_killed_while_it_is_cancelled_it_is_undone_all_the_same(
     visitor.until(killed.is_set, "the bot was not killed")
     visitor.lab.start_bot()
     is_undone(visitor, visitor.end_of(operation))
+
+
+def test_stop_all_stops_what_runs_and_what_waits_and_a_viewer_may_not(visitor: Visitor) -> None:
+    waiting = visitor.open("scale web 4")
+    assert "stop-all" in visitor.hear("stop-all", user=EVE)
+    assert visitor.operation(waiting).stage is Stage.AWAITING_APPROVAL
+    running = begin(visitor)
+
+    said = visitor.hear("stop-all wrong day", user=ADA)
+
+    assert "Cancelled 2 operations" in said
+    assert f"{running}` (web: 0 → 2 clones): it stops at the next safe point." in said
+    assert f"{waiting}` (web: 0 → 4 clones): nothing of it was done." in said
+    is_undone(visitor, visitor.end_of(running))
+    assert visitor.end_of(waiting).stage is Stage.CANCELLED
+    visitor.shows(waiting, "wrong day")
+    assert "Nothing is open" in visitor.hear("stop-all", user=ADA)

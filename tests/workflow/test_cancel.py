@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain.audit import Kind
+from bot.domain.audit import Entry, Kind
 from bot.domain.errors import CloudDenied, RemoteFailed
 from bot.domain.fleet import Role, Service, State
 from bot.domain.operation import Operation, Progress, Stage
 from bot.domain.people import Person
-from tests.workflow.bench import ADA, BOB, EVE, INDEX, LEA, STRIDE, Bench
+from tests.workflow.bench import ADA, BOB, EVE, INDEX, LEA, STRIDE, Bench, PowerCut
 
 LONG = 100_000
 
@@ -277,6 +277,70 @@ class TestWhoAndHowOften:
         bench.ask(f"cancel {operation} wrong fleet", ADA)
         (row,) = bench.rows(Kind.CANCELLED)
         assert (row.operation, row.person, row.text) == (operation, f"{ADA.team}/{ADA.id}", "wrong fleet")
+
+
+class TestAllThatIsOpen:
+    @pytest.fixture
+    def both(self, bench: Bench) -> tuple[str, str]:
+        """One that waits for its turn, and one that awaits approval."""
+        return bench.ask("scale web 1"), bench.ask("scale web 3", LEA)
+
+    def test_is_stopped_with_one_word(self, bench: Bench, both: tuple[str, str]) -> None:
+        assert set(bench.ask("stop-all wrong day", ADA).split()) == {*both}
+        assert {bench.end_of(each).stage for each in both} == {Stage.CANCELLED}
+        assert bench.chat.answered[-1].text.startswith("Cancelled 2 operations")
+        assert [row.text for row in bench.rows(Kind.CANCELLED)] == ["wrong day"] * 2
+        assert bench.done() == []
+
+    def test_once_however_often_it_is_delivered(self, bench: Bench, both: tuple[str, str]) -> None:
+        request = bench.request("stop-all", ADA)
+        assert set(bench.hand_in(request).split()) == {*both}
+        bench.hand_in(request)
+        assert len(bench.rows(Kind.CANCELLED)) == 2
+
+    def test_in_two_parts_where_a_crash_comes_between(self, bench: Bench, both: tuple[str, str]) -> None:
+        request = bench.request("stop-all", ADA)
+        append = bench.records.append
+
+        def cut_off_after(entry: Entry) -> Entry:
+            written = append(entry)
+            if entry.kind is Kind.CANCELLED:
+                raise PowerCut
+            return written
+
+        bench.desk.receive(request)
+        bench.records.append = cut_off_after  # type: ignore[method-assign]
+        with pytest.raises(PowerCut):
+            bench.desk.decide(request)
+        assert len(bench.rows(Kind.CANCELLED)) == 1
+
+        bench.records.append = append  # type: ignore[method-assign]
+        bench.desk.decide(request)
+        assert {bench.end_of(each).stage for each in both} == {Stage.CANCELLED}
+
+    def test_what_ended_meanwhile_hinders_nothing(self, bench: Bench, both: tuple[str, str]) -> None:
+        append = bench.records.append
+
+        def denied_first(entry: Entry) -> Entry:
+            if entry.kind is Kind.CANCELLED and entry.operation == both[1]:
+                bench.records.append = append  # type: ignore[method-assign]
+                bench.ask(f"deny {both[1]}", ADA)
+            return append(entry)
+
+        bench.records.append = denied_first  # type: ignore[method-assign]
+        assert bench.ask("stop-all", ADA) == both[0]
+        assert bench.operation(both[1]).stage is Stage.DENIED
+
+    def test_what_cannot_be_recorded_goes_on_and_that_is_said(
+        self, bench: Bench, both: tuple[str, str]
+    ) -> None:
+        bench.records.refuse = lambda row: row.kind is Kind.CANCELLED and bool(bench.rows(Kind.CANCELLED))
+        stopped = bench.ask("stop-all", ADA)
+        (other,) = {*both} - {stopped}
+        told = bench.chat.answered[-1].text
+        assert told.startswith("Cancelled 1 operation\n")
+        assert "What else is open goes on: The audit log cannot be written" in told
+        assert not bench.operation(other).cancelled_by
 
 
 def cancelled_boot(bench: Bench) -> None:
