@@ -75,8 +75,9 @@ def read_quota(
     sizes = _sizes(ec2, {kind, *counted})
     if kind not in sizes:
         raise CloudError(f"AWS does not describe the instance type {kind} in this region.")
+    service = quotas()  # making a client takes long where others are busy, and asks nobody
     with asking(patience=_PATIENCE):
-        most = int(find_quota(quotas(), code))
+        most = int(find_quota(service, code))
     used = sum(count * sizes.get(each, 0) for each, count in counted.items())
     return {"quota": Quota(id=code, most=most, used=used, each=sizes[kind])}
 

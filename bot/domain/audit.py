@@ -21,6 +21,8 @@ class Kind(StrEnum):
     DENIED = "denied"
     CANCELLED = "cancelled"
     """It ends at once, or at the next safe point if it runs."""
+    REMINDED = "reminded"
+    """Those who may approve were told half-way that it waits for them still."""
     QUEUED = "queued"
     """It waits for another operation in its lane."""
     STARTED = "started"

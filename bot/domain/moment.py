@@ -17,8 +17,8 @@ def span(time: timedelta) -> str:
 
 
 def lasting(seconds: int) -> str:
-    """Say exactly how long: "10 minutes", "90 seconds"."""
-    size, unit = (60, "minute") if seconds % 60 == 0 else (1, "second")
+    """Say exactly how long: "2 days", "10 minutes", "90 seconds"."""
+    size, unit = next((size, unit) for unit, size in (*_UNITS, ("second", 1)) if seconds % size == 0)
     number = seconds // size
     return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 from bot.domain import plan as plans
 from bot.domain.audit import Entry, Kind
 from bot.domain.errors import Conflict
+from bot.domain.moment import stamp
 from bot.domain.plan import Plan
 
 
@@ -22,6 +23,7 @@ class Stage(StrEnum):
     FAILED = "failed"
     DENIED = "denied"
     CANCELLED = "cancelled"
+    EXPIRED = "expired"
 
     @property
     def ended(self) -> bool:
@@ -51,6 +53,8 @@ class Operation:
     created: datetime
     needed: int = 0
     """Approvals needed."""
+    expires: datetime | None = None
+    """From when on nobody can approve it any more; None where nobody has to."""
     approvers: tuple[str, ...] = ()
     denied_by: str = ""
     cancelled_by: str = ""
@@ -90,13 +94,25 @@ def _planned(operation: Operation | None, entry: Entry) -> Operation:
         stage=Stage.AWAITING_APPROVAL if needed else Stage.WAITING,
         created=operation.created if operation else entry.at,
         needed=needed,
+        expires=datetime.fromisoformat(expires) if (expires := entry.detail.get("expires")) else None,
         progress=(Progress.TO_DO,) * len(plan.actions),
         message=operation.message if operation else "",
     )
 
 
+def has_expired(operation: Operation, now: datetime) -> bool:
+    """Whether nobody agreed in time, so that nobody can any more."""
+    awaits = operation.stage is Stage.AWAITING_APPROVAL
+    return awaits and operation.expires is not None and operation.expires <= now
+
+
 def _approved(operation: Operation, entry: Entry) -> Operation:
     _require_undecided(operation, entry)
+    if has_expired(operation, entry.at):
+        raise Conflict(
+            f"`{operation.id}` could be approved until {stamp(operation.expires or entry.at)}. "
+            f"To ask again, type `/clone {operation.plan.command}`."
+        )
     if entry.person == operation.requester:
         raise Conflict(f"`{operation.id}` is your own request; somebody else must approve it.")
     if entry.person in operation.approvers:
@@ -185,7 +201,10 @@ def _mark(operation: Operation, entry: Entry, progress: Progress) -> Operation:
 def _finished(operation: Operation, entry: Entry) -> Operation:
     if operation.stage.ended:
         raise Conflict(f"`{operation.id}` has ended already: {operation.stage}.")
-    return replace(operation, stage=Stage(entry.detail["stage"]), result=entry.text)
+    stage = Stage(entry.detail["stage"])
+    if stage is Stage.EXPIRED and not has_expired(operation, entry.at):
+        raise Conflict(f"`{operation.id}` was decided in time: {operation.stage}.")
+    return replace(operation, stage=stage, result=entry.text)
 
 
 def _posted(operation: Operation, entry: Entry) -> Operation:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from annotated_types import Ge
+from annotated_types import Ge, Le
 
 from bot.domain.errors import NotAllowed
 from bot.domain.imaging import RemoveImages
@@ -24,6 +24,8 @@ class Approval:
 
     scale_out_above: Annotated[int, Ge(0)] = 0
     """More clones than this need one approver who is not the requester."""
+    expires_after: Annotated[int, Ge(1), Le(604800)] = 86400
+    """Seconds until nobody can approve any more and the operation ends; approvers are reminded half-way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +99,12 @@ def require_approvers(policy: Policy, what: str) -> None:
     """Raise NotAllowed where nobody could ever approve."""
     if not any(policy.roles.get(power) for power in (Power.APPROVER, Power.ADMIN)):
         raise NotAllowed(f"`{what}` needs an approval. {who_may(Power.APPROVER, policy)}")
+
+
+def who_else_may_approve(requester: str, policy: Policy) -> tuple[str, ...]:
+    """The people and groups who may approve what this one ("TEAM/USER") asked for."""
+    names = (*policy.roles.get(Power.APPROVER, ()), *policy.roles.get(Power.ADMIN, ()))
+    return tuple(name for name in dict.fromkeys(names) if name != requester.partition("/")[2])
 
 
 def require_may_decide(person: Person, operation: Operation, policy: Policy) -> None:

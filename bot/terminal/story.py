@@ -5,6 +5,7 @@ from typing import Any
 
 from bot.domain.doctor.diagnosis import Diagnosis
 from bot.domain.doctor.report import as_json, card, headline, report
+from bot.domain.moment import stamp
 from bot.domain.operation import Operation, Stage
 from bot.domain.step import in_words
 from bot.terminal.followers import Item, Noted, Reported, Told
@@ -97,6 +98,7 @@ def _stage(operation: Operation, *, slack: bool) -> Event:
         "approvers": [person.partition("/")[2] for person in operation.approvers],
         "behind": operation.behind,
         "cancelled_by": operation.cancelled_by.partition("/")[2],
+        "expires": stamp(operation.expires) if operation.expires else "",
         "slack": slack,
     }
 

@@ -83,7 +83,8 @@ def _stage(event: Event) -> Iterator[str]:
     if event["cancelled_by"]:
         yield f"Cancelled by @{event['cancelled_by']}: it stops at the next safe point."
     elif stage is Stage.AWAITING_APPROVAL:
-        yield f"It awaits approval by somebody else.{approved} {_how(event)}"
+        until = f", until {event['expires']}" if event["expires"] else ""
+        yield f"It awaits approval by somebody else{until}.{approved} {_how(event)}"
     elif stage is Stage.WAITING and event["behind"]:
         yield plain(f"It waits for its turn, behind {event['behind']}.")
     else:

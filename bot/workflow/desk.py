@@ -15,6 +15,7 @@ from bot.domain.plan import Plan
 from bot.domain.policy import approvals_needed
 from bot.domain.words import plural
 from bot.workflow import replies
+from bot.workflow.deadline import seconds_left
 from bot.workflow.examination import subject, write_waiver
 from bot.workflow.look import MANY, World, identify, look, understand
 from bot.workflow.messages import Messages
@@ -236,9 +237,9 @@ class Desk:
         """Whether a request became an operation."""
         return self._world.records.operation(operation_id) is not None
 
-    def undecided(self, operation_id: str) -> bool:
-        """Whether the operation still awaits approval."""
-        return self.operation(operation_id).stage is Stage.AWAITING_APPROVAL
+    def undecided(self, operation_id: str) -> int:
+        """As `deadline.seconds_left`, of this operation."""
+        return seconds_left(self._world, self.operation(operation_id), self.note)
 
     def queue(self, operation_id: str) -> str:
         """Record behind whom the operation waits, if it does; return its lane, or "" if it ended."""

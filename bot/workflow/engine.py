@@ -26,7 +26,6 @@ from bot.workflow.reconcile import Reconciler
 from bot.workflow.room import wait_for_room
 from bot.world import Request
 
-_GLANCE_SECONDS = 600
 """A decision wakes the operation that waits for it; it also looks by itself now and then."""
 _LANE = "lane"
 _DECIDED = "decided"
@@ -167,8 +166,8 @@ class Engine:
         self._outbox.settle(operation)
 
     def _wait_for_decision(self, operation: str) -> None:
-        while self._step("undecided", self._desk.undecided, operation):
-            DBOS.recv(_DECIDED, timeout_seconds=_GLANCE_SECONDS)
+        while seconds := self._step("undecided", self._desk.undecided, operation):
+            DBOS.recv(_DECIDED, timeout_seconds=seconds)
 
     def _in_lane(self, operation: str, lane: str, number: int) -> bool:
         with SetWorkflowID(f"{operation}/{number}"), SetEnqueueOptions(queue_partition_key=lane):

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from bot.command import Answer, Verdict
 from bot.domain.doctor.waiver import Waiver
-from bot.domain.moment import about
+from bot.domain.moment import about, stamp
 from bot.domain.operation import Operation, Stage
 from bot.domain.plan import Plan
 from bot.domain.step import in_words
@@ -50,6 +50,21 @@ def halted(operations: Sequence[Operation], trouble: str) -> tuple[str, tuple[st
 def _halted(operation: Operation) -> str:
     what = "nothing of it was done" if operation.stage.ended else "it stops at the next safe point"
     return f"`{operation.id}` ({operation.plan.summary}): {what}."
+
+
+def expired(operation: Operation, lasted: str) -> str:
+    """How an operation ends that nobody approved in time."""
+    return (
+        f"Nobody approved it within {lasted}, so nothing of it was done. "
+        f"To ask again, type `/clone {operation.plan.command}`."
+    )
+
+
+def reminder(operation: Operation, who: Sequence[str]) -> str:
+    """What the thread says half-way to those who may approve."""
+    names = " ".join(f"@{name}" for name in who)
+    until = f" until {stamp(operation.expires)}" if operation.expires else ""
+    return f"{names} `{operation.id}` still awaits approval{until}; then it ends, and nothing of it is done."
 
 
 def waived(waiver: Waiver) -> tuple[str, tuple[str, ...]]:

@@ -1,6 +1,7 @@
 """The rows of the audit log that tell an operation's life: planned, started, finished."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from bot.domain import plan as plans
 from bot.domain.audit import Entry, Kind
@@ -22,17 +23,20 @@ def write_plan(  # noqa: PLR0913, PLR0917 (one row, all its parts)
     world: World, key: str, operation: str, plan: Plan, by: Origin, needed: int
 ) -> None:
     """Record a plan: it begins an operation, or replaces the plan of one."""
+    at = world.clock.now()
+    expires = at + timedelta(seconds=world.policy.approval.expires_after)
+    told = {"plan": plans.to_json(plan), "approvals": needed, "channel": by.channel}
     world.records.append(
         Entry(
             kind=Kind.PLANNED,
-            at=world.clock.now(),
+            at=at,
             key=key,
             operation=operation,
             fleet=plan.fleet,
             text=f"{plan.summary} ({plan.short_hash})",
             person=by.person,
             via=by.via,
-            detail={"plan": plans.to_json(plan), "approvals": needed, "channel": by.channel},
+            detail=told | ({"expires": expires.isoformat()} if needed else {}),
         )
     )
 

@@ -1,7 +1,7 @@
 """An operation's life: what may follow what."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import reduce
 from typing import Any
 
@@ -25,10 +25,13 @@ PLAN = Plan(
 OTHER = replace(PLAN, actions=(Boot(),))
 
 
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+
+
 def entry(kind: Kind, person: str = "T0/U0ADA", text: str = "", **detail: Any) -> Entry:
     return Entry(
         kind=kind,
-        at=datetime(2026, 11, 22, tzinfo=UTC),
+        at=NOW,
         key="",
         operation="op-1",
         text=text,
@@ -45,6 +48,14 @@ def approved(person: str = "T0/U0ADA", plan: Plan = PLAN) -> Entry:
     return entry(Kind.APPROVED, person, plan=plan.hash)
 
 
+def until(moment: datetime) -> Entry:
+    """A plan that can be approved until then."""
+    first = planned(1)
+    return replace(first, detail={**first.detail, "expires": moment.isoformat()})
+
+
+EXPIRED = entry(Kind.FINISHED, text="Nobody approved it.", stage="expired")
+LATER = NOW + timedelta(seconds=1)
 DENIED = entry(Kind.DENIED, text="not today", plan=PLAN.hash)
 STARTED = entry(Kind.STARTED, plan=PLAN.hash)
 CANCELLED = entry(Kind.CANCELLED, text="wrong fleet")
@@ -75,6 +86,10 @@ def life(*entries: Entry) -> Operation:
         ([planned(1), approved(), CANCELLED], Stage.CANCELLED),
         ([planned(0), STARTED, CANCELLED], Stage.RUNNING),
         ([planned(0), STARTED, CANCELLED, FINISHED], Stage.DONE),
+        ([until(LATER), approved()], Stage.WAITING),
+        ([until(NOW), EXPIRED], Stage.EXPIRED),
+        ([until(NOW), DENIED], Stage.DENIED),
+        ([until(NOW), planned(1, OTHER), approved(plan=OTHER)], Stage.WAITING),
     ],
 )
 def test_each_row_of_the_log_moves_it_on(entries: list[Entry], stage: Stage) -> None:
@@ -104,6 +119,15 @@ def test_each_row_of_the_log_moves_it_on(entries: list[Entry], stage: Stage) -> 
         ([planned(0), STARTED, CANCELLED, CANCELLED], "is being cancelled already, by @U0ADA"),
         ([planned(0), CANCELLED, STARTED], "cannot start: cancelled"),
         ([planned(1), CANCELLED, approved()], "no decision any more: cancelled"),
+        (
+            [until(NOW), approved()],
+            "could be approved until 2026-11-22 00:00:00 UTC. To ask again, type `/clone",
+        ),
+        ([until(NOW), EXPIRED, approved()], "no decision any more: expired"),
+        ([until(NOW), EXPIRED, CANCELLED], "nothing to cancel: expired"),
+        ([until(LATER), EXPIRED], "was decided in time: awaiting approval"),
+        ([until(NOW), DENIED, EXPIRED], "has ended already"),
+        ([until(LATER), approved(), EXPIRED], "was decided in time: waiting"),
     ],
 )
 def test_what_may_not_follow_is_a_conflict(entries: list[Entry], said: str) -> None:

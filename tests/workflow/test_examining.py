@@ -347,8 +347,9 @@ def test_what_begins_to_block_between_request_and_turn_is_not_baked(empty: Bench
 
 def test_a_waiver_that_ends_between_approval_and_turn_ends_what_it_allowed(ill: Bench) -> None:
     ill.ask(f"waive web {blocking(ill)} --until 2026-11-23 --reason 'tonight only'", ADA)
+    later(ill, days=1)
     operation = ill.ask("scale web 4")
-    later(ill, days=2)
+    later(ill, hours=23)
     ill.approve(operation)
     ended = ill.end_of(operation)
     assert (ended.stage, ill.done()) == (Stage.FAILED, [])

@@ -72,7 +72,7 @@ class TestBeforeAnythingIsLaunched:
     def test_an_image_that_never_gets_ready_stops_it(self, empty: Bench) -> None:
         empty.cloud.bakes_after = 100_000
         ended = empty.scale(2)
-        assert "was not ready after 60 minutes" in ended.result
+        assert "was not ready after 1 hour" in ended.result
         assert "launch" not in empty.done()
 
     def test_rules_that_aws_does_not_take_at_once_are_asked_for_again(self, empty: Bench) -> None:

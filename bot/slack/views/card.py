@@ -13,7 +13,7 @@ from slack_sdk.models.blocks import (
     PlainTextObject,
 )
 
-from bot.domain.moment import about
+from bot.domain.moment import about, stamp
 from bot.domain.operation import Operation, Progress, Stage
 from bot.domain.step import in_words
 from bot.domain.words import one_line, plural
@@ -36,7 +36,10 @@ _SIGNS = {
     Stage.FAILED: "❌",
     Stage.DENIED: "🚫",
     Stage.CANCELLED: "🛑",
+    Stage.EXPIRED: "⌛",
 }
+
+_NOT_BEGUN = {Stage.AWAITING_APPROVAL, Stage.WAITING, Stage.DENIED, Stage.EXPIRED}
 
 
 def show_operation(operation: Operation) -> Message:
@@ -79,7 +82,8 @@ def _status(operation: Operation) -> str:
     stage = f"*{str(operation.stage).capitalize()}*"
     if operation.stage is Stage.AWAITING_APPROVAL:
         counted = f" ({len(operation.approvers)} of {operation.needed})" if operation.needed > 1 else ""
-        return f"{stage}{counted} by somebody else than {mrkdwn(_mention(operation.requester))}"
+        until = f", until {stamp(operation.expires)}" if operation.expires else ""
+        return f"{stage}{counted} by somebody else than {mrkdwn(_mention(operation.requester))}{until}"
     if operation.stage is Stage.WAITING:
         return f"{stage}, behind {fit(operation.behind, LINE)}" if operation.behind else stage
     if operation.stage is Stage.DENIED:
@@ -112,7 +116,7 @@ def _steps(operation: Operation) -> Sequence[str]:
     actions = tuple(in_words(operation.plan.actions))
     begun = any(mark is not Progress.TO_DO for mark in operation.progress)
     cancelled_early = operation.stage is Stage.CANCELLED and not begun
-    if cancelled_early or operation.stage in {Stage.AWAITING_APPROVAL, Stage.WAITING, Stage.DENIED}:
+    if cancelled_early or operation.stage in _NOT_BEGUN:
         return [f"{number}. {action}" for number, action in enumerate(actions, 1)]
     marks = zip(operation.progress, actions, strict=True)
     return [f"{_MARKS[mark]} {number}. {action}" for number, (mark, action) in enumerate(marks, 1)]
