@@ -2,6 +2,7 @@
 
 import sys
 import tempfile
+from argparse import ArgumentParser
 from pathlib import Path
 
 from tests.benchmarks import (
@@ -20,10 +21,15 @@ from tests.benchmarks.table import HEAD, Row
 
 
 def main() -> None:
-    """Measure, and print each row as soon as it is known."""
+    """Measure what is named, or everything, and print each row as soon as it is known."""
+    parser = ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("name", nargs="*", help=f"{', '.join(_MEASURES)}; default: everything")
+    names = parser.parse_args().name or list(_MEASURES)
+    if unknown := [name for name in names if name not in _MEASURES]:
+        parser.error(f"nothing is called {', '.join(unknown)}; there are {', '.join(_MEASURES)}")
     print(HEAD)
     with tempfile.TemporaryDirectory() as folder:
-        rows = [row for measure in _MEASURES for row in _shown(measure(Path(folder)))]
+        rows = [row for name in names for row in _shown(_MEASURES[name](Path(folder)))]
     sys.exit(any(row.reached is False for row in rows))
 
 
@@ -33,18 +39,18 @@ def _shown(rows: list[Row]) -> list[Row]:
     return rows
 
 
-_MEASURES = (
-    acknowledgement.measure,
-    hanging.measure,
-    fleets.measure,
-    adopting.measure,
-    standing.measure,
-    lambda _: appends.measure(),
-    long_log.measure,
-    looking.measure,
-    proving.measure,
-    harmless.measure,
-)
+_MEASURES = {
+    "acknowledgement": acknowledgement.measure,
+    "hanging": hanging.measure,
+    "fleets": fleets.measure,
+    "adopting": adopting.measure,
+    "standing": standing.measure,
+    "appends": lambda _: appends.measure(),
+    "long-log": long_log.measure,
+    "looking": looking.measure,
+    "proving": proving.measure,
+    "harmless": harmless.measure,
+}
 
 if __name__ == "__main__":
     main()
