@@ -1,5 +1,6 @@
 """`clonebot run` in a terminal: beside a bot that runs, and in its place, also without Slack."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -37,8 +38,9 @@ def interrupt_while_it_awaits_approval(running: "subprocess.Popen[str]") -> str:
     assert running.stdout
     line = next(line for line in running.stdout if "awaits approval" in line)
     assert "clonebot run 'approve op-" in line
+    assert re.search(r"awaits approval by somebody else, until \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\. ", line)
     running.send_signal(signal.SIGINT)
-    said, _ = running.communicate(timeout=20)
+    said, _ = running.communicate(timeout=90)
     assert running.returncode == 1
     return said
 

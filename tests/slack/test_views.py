@@ -293,6 +293,19 @@ def test_a_denied_card_without_a_reason_says_who() -> None:
     assert '"🚫 *Denied* by <@U0ADA>"' in words(shown)
 
 
+def test_a_card_that_awaits_approval_says_until_when() -> None:
+    shown = show_operation(operation(expires=datetime(2026, 11, 23, 12, tzinfo=UTC)))
+    assert "by somebody else than <@U0BOB>, until 2026-11-23 12:00:00 UTC" in words(shown)
+
+
+def test_an_expired_card_has_no_buttons_and_says_what_to_type() -> None:
+    result = "Nobody approved it within 1 day. To ask again, type `/clone scale web 4`."
+    shown = show_operation(operation(stage=Stage.EXPIRED, result=result))
+    require_valid(shown)
+    assert f"⌛ *Expired*: {result}" in words(shown)
+    assert buttons(shown) == []
+
+
 def test_a_waiting_card_says_behind_whom() -> None:
     shown = show_operation(operation(stage=Stage.WAITING, behind="`op-2` (scale web 2, @U0CAT)"))
     require_valid(shown)
