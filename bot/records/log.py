@@ -52,14 +52,18 @@ _AFTER = """
 
 
 class SqliteRecords:
-    """The audit log, and the operations that it tells of. One connection, used by one thread at a time."""
+    """The audit log, and the operations that it tells of.
+
+    One connection writes and one reads, each used by one thread at a time: who records waits for no reader.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._lock = threading.RLock()
+        self._writing, self._reading = threading.Lock(), threading.Lock()
         self._distrust = ""
         self._patience = -1
         self._db: Database = schema.connect(path)
+        self._reader: Database = schema.connect(path)
 
     def append(self, entry: Entry) -> Entry:
         """Write one row and what follows from it; see `world.Records`."""
@@ -69,7 +73,7 @@ class SqliteRecords:
     def begin(self, entry: Entry) -> Entry:
         """Write the intent of an action's next attempt; see `world.Records`."""
         with self._write():
-            attempts = self._rows("SELECT * FROM audit WHERE action = ? ORDER BY seq", entry.action)
+            attempts = _rows(self._db, "SELECT * FROM audit WHERE action = ? ORDER BY seq", entry.action)
             last = attempts[-1] if attempts else None
             if last and last.kind is Kind.INTENT:
                 self._append(_unknown_outcome(last, entry.at))
@@ -80,58 +84,57 @@ class SqliteRecords:
 
     def operation(self, operation_id: str) -> Operation | None:
         """Look up one operation."""
-        with self._read():
-            rows = list(self._db.query("SELECT state FROM operations WHERE id = ?", [operation_id]))
-        return _OPERATION.validate_json(rows[0]["state"]) if rows else None
+        with self._read() as db:
+            return _operation(db, operation_id)
 
     def operations(self, *, limit: int = 20) -> tuple[Operation, ...]:
         """Open ones and then the newest others."""
         sql = "SELECT state FROM operations ORDER BY ended, seq DESC LIMIT ?"
-        with self._read():
-            rows = list(self._db.query(sql, [limit]))
+        with self._read() as db:
+            rows = list(db.query(sql, [limit]))
         return tuple(_OPERATION.validate_json(row["state"]) for row in rows)
 
     def stages(self) -> Mapping[Stage, int]:
         """How many operations there are in each stage."""
         sql = "SELECT json_extract(state, '$.stage') AS stage, count(*) AS number FROM operations GROUP BY 1"
-        with self._read():
-            return {Stage(row["stage"]): row["number"] for row in self._db.query(sql)}
+        with self._read() as db:
+            return {Stage(row["stage"]): row["number"] for row in db.query(sql)}
 
     def search(self, words: str, *, limit: int = 20, steps: bool = True) -> tuple[Entry, ...]:
         """Rows that hold all these words, newest first; without `steps` (and words), what people did."""
-        with self._read():
+        with self._read() as db:
             if not steps:
-                return tuple(self._rows(_WHO_DID_WHAT, limit))
+                return tuple(_rows(db, _WHO_DID_WHAT, limit))
             if not words.strip():
-                return tuple(self._rows("SELECT * FROM audit ORDER BY seq DESC LIMIT ?", limit))
-            return tuple(self._rows(_WITH_WORDS, self._db.quote_fts(words), limit))
+                return tuple(_rows(db, "SELECT * FROM audit ORDER BY seq DESC LIMIT ?", limit))
+            return tuple(_rows(db, _WITH_WORDS, db.quote_fts(words), limit))
 
     def find(self, key: str) -> Entry | None:
         """Look up the row with this key."""
-        with self._read():
-            return next(iter(self._rows("SELECT * FROM audit WHERE key = ?", key)), None)
+        with self._read() as db:
+            return _find(db, key)
 
     def newest(self, operation: str, kind: Kind) -> Entry | None:
         """Look up the newest row of this kind that is filed under this operation."""
         sql = "SELECT * FROM audit WHERE operation = ? AND kind = ? ORDER BY seq DESC LIMIT 1"
-        with self._read():
-            return next(iter(self._rows(sql, operation, str(kind))), None)
+        with self._read() as db:
+            return next(iter(_rows(db, sql, operation, str(kind))), None)
 
     def filed(self, operation: str, kind: Kind) -> tuple[Entry, ...]:
         """All rows of this kind that are filed under this operation, oldest first."""
         sql = "SELECT * FROM audit WHERE operation = ? AND kind = ? ORDER BY seq"
-        with self._read():
-            return tuple(self._rows(sql, operation, str(kind)))
+        with self._read() as db:
+            return tuple(_rows(db, sql, operation, str(kind)))
 
     def after(self, seq: int, kinds: Collection[Kind], *, limit: int | None = None) -> tuple[Entry, ...]:
         """Rows of these kinds after that one, oldest first."""
-        with self._read():
-            return tuple(self._rows(_AFTER, seq, json.dumps(sorted(kinds)), -1 if limit is None else limit))
+        with self._read() as db:
+            return tuple(_rows(db, _AFTER, seq, json.dumps(sorted(kinds)), -1 if limit is None else limit))
 
     def unanswered(self) -> tuple[Entry, ...]:
         """Requests of the last hour that nothing followed yet, oldest first."""
-        with self._read():
-            return tuple(self._rows(_UNANSWERED, _an_hour_ago()))
+        with self._read() as db:
+            return tuple(_rows(db, _UNANSWERED, _an_hour_ago()))
 
     def check(self) -> None:
         """Raise RecordsError unless a row could be written now; whoever writes one is not held up by it."""
@@ -153,14 +156,14 @@ class SqliteRecords:
 
     def first_fault(self) -> str:
         """Say where the log was tampered with; empty if it is whole."""
-        with self._read():
-            return chain.first_fault(self._db.query("SELECT * FROM audit ORDER BY seq"))
+        with self._read() as db:
+            return chain.first_fault(db.query("SELECT * FROM audit ORDER BY seq"))
 
     def replayed(self) -> dict[str, Operation]:
         """Every operation, told anew from the log alone."""
         told: dict[str, Operation] = {}
-        with self._read():
-            for row in self._db.query("SELECT * FROM audit ORDER BY seq"):
+        with self._read() as db:
+            for row in db.query("SELECT * FROM audit ORDER BY seq"):
                 entry = _entry(row)
                 operation = advance(told.get(entry.operation), entry)
                 if operation is not None:
@@ -169,16 +172,17 @@ class SqliteRecords:
 
     def close(self) -> None:
         """Close the file."""
-        with self._lock:
+        with self._writing, self._reading:
             self._db.conn.close()
+            self._reader.conn.close()
 
     def _append(self, entry: Entry) -> Entry:
         schema.require_triggers(self._db)
-        known = self.find(entry.key)
+        known = _find(self._db, entry.key)
         if known:
             return known
         entry = replace(entry, text=one_line(entry.text))
-        before = self.operation(entry.operation)
+        before = _operation(self._db, entry.operation)
         after = advance(before, entry)
         row = self._chained(entry)
         self._db.execute(schema.INSERT, row)
@@ -199,14 +203,11 @@ class SqliteRecords:
         row = {"id": operation.id, "ended": int(operation.stage.ended), "seq": seq, "state": state}
         self._db.table("operations").insert(row, replace=True)
 
-    def _rows(self, sql: str, *values: Any) -> list[Entry]:
-        return [_entry(row) for row in self._db.query(sql, list(values))]
-
     @contextmanager
-    def _read(self) -> Iterator[None]:
+    def _read(self) -> Iterator[Database]:
         try:
-            with self._lock:
-                yield
+            with self._reading:
+                yield self._reader
         except sqlite3.Error as error:
             raise RecordsError(f"The audit log {self._path} cannot be read: {error}.") from error
 
@@ -231,12 +232,12 @@ class SqliteRecords:
     def _turn(self) -> Iterator[float]:
         """Wait for our own threads; how many seconds are left to wait for other programs."""
         began = time.monotonic()
-        if not self._lock.acquire(timeout=schema.BUSY_SECONDS):
+        if not self._writing.acquire(timeout=schema.BUSY_SECONDS):
             raise RecordsError(f"The audit log {self._path} is busy, so nothing was done. {_BUSY}")
         try:
             yield max(0.0, schema.BUSY_SECONDS - (time.monotonic() - began))
         finally:
-            self._lock.release()
+            self._writing.release()
 
     def _wait_for_others(self, milliseconds: int) -> None:
         if milliseconds != self._patience:
@@ -252,6 +253,19 @@ class SqliteRecords:
         return RecordsError(
             f"The audit log {self._path} cannot be written ({error}), so nothing was done.{hint}"
         )
+
+
+def _rows(db: Database, sql: str, *values: Any) -> list[Entry]:
+    return [_entry(row) for row in db.query(sql, list(values))]
+
+
+def _find(db: Database, key: str) -> Entry | None:
+    return next(iter(_rows(db, "SELECT * FROM audit WHERE key = ?", key)), None)
+
+
+def _operation(db: Database, operation_id: str) -> Operation | None:
+    rows = list(db.query("SELECT state FROM operations WHERE id = ?", [operation_id]))
+    return _OPERATION.validate_json(rows[0]["state"]) if rows else None
 
 
 def _an_hour_ago() -> str:

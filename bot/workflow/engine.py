@@ -32,7 +32,7 @@ _DECIDED = "decided"
 _POLL_SECONDS = 0.2
 _PAUSE_SECONDS = 2.0
 _QUIET_SECONDS = 0.05
-_GIVE_WAY_SECONDS = 0.5
+_GIVE_WAY_SECONDS = 1.0
 """How long the beginning of work waits for such a quiet moment at most."""
 _LAST_WORDS_SECONDS = 1.0
 _AGAIN_SECONDS = 60.0

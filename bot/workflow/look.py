@@ -1,7 +1,7 @@
 """Look: gather what a command may know, at the moment it decides."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from bot import catalog
 from bot.catalog import Parsed
@@ -20,6 +20,7 @@ from bot.domain.terminal import VIA
 from bot.workflow.differences import read_lines
 from bot.workflow.examination import examine, read_examined
 from bot.workflow.past import channel_of, read_all, read_proved, read_synced
+from bot.workflow.together import Together
 from bot.world import Chat, Clock, Cloud, Door, Records, Servers, Terminals
 
 MANY = 1000
@@ -40,6 +41,8 @@ class World:
     commands: tuple[Command, ...]
     digest: Schedule | None = None
     terminals: Terminals | None = None
+    examinations: Together[Diagnosis] = field(default_factory=Together)
+    """A master is looked at for one at a time, or for all who ask meanwhile."""
 
     def spec(self, name: str) -> FleetSpec:
         """What the fleet file says of this fleet."""
@@ -118,7 +121,9 @@ def _diagnosis(world: World, parsed: Parsed, fleets: tuple[Fleet, ...]) -> Diagn
     if wanted is None or not all(wanted(parsed.args, fleet) for fleet in fleets):
         return None
     (fleet,) = fleets
-    return examine(world.cloud, world.servers, world.records, fleet, world.clock.now())
+    return world.examinations.ask(
+        fleet.name, lambda: examine(world.cloud, world.servers, world.records, fleet, world.clock.now())
+    )
 
 
 def _fleets(

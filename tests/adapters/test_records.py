@@ -217,10 +217,20 @@ def test_to_a_log_that_was_tampered_with_nothing_is_written_any_more(
     assert len(records.search("")) == 3
 
 
-def test_a_check_does_not_wait_for_who_writes_nor_changes_anything(records: SqliteRecords) -> None:
-    records.append(entry(Kind.REQUESTED))
-    with records._lock:  # noqa: SLF001 (somebody writes)
+def test_neither_a_check_nor_a_look_waits_for_who_writes_or_changes_anything(records: SqliteRecords) -> None:
+    written = records.append(entry(Kind.REQUESTED))
+    with records._write():  # noqa: SLF001 (somebody writes)
+        records._append(entry(Kind.ANSWERED))  # noqa: SLF001
+        assert records.search("") == (written,)
+        assert records.find(written.key) == written
+    with records._writing:  # noqa: SLF001 (somebody is about to)
         records.check()
+        assert len(records.search("")) == 2
+
+
+def test_who_records_does_not_wait_for_who_reads(records: SqliteRecords) -> None:
+    with records._reading:  # noqa: SLF001 (somebody reads the whole log)
+        records.append(entry(Kind.REQUESTED))
     assert len(records.search("")) == 1
 
 

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from bot.domain.audit import Entry
 from bot.domain.operation import Operation
 from bot.domain.terminal import Terminal
 from bot.terminal.client import connect, converse
@@ -56,6 +57,11 @@ class Terminals:
         with self._working:
             self.bench.approve(operation)
             return self.bench.end_of(operation)
+
+    def rows(self) -> list[Entry]:
+        """The log, once what was asked is done: people are told before it is written that they were."""
+        with self._working:
+            return self.bench.rows()
 
     def close(self) -> None:
         """Let all that was asked be answered, and Slack hear of it."""

@@ -159,7 +159,7 @@ def test_the_same_is_refused_as_in_slack(terminals: Terminals, account: str, tex
 
     assert (told["event"], told["title"], told["exit"]) == ("refused", "Nothing was changed", 1)
     assert words in lines(told)
-    assert [row.kind for row in terminals.bench.rows()] == [Kind.REQUESTED, Kind.REFUSED]
+    assert [row.kind for row in terminals.rows()] == [Kind.REQUESTED, Kind.REFUSED]
 
 
 @pytest.mark.parametrize("account", ["mallory", ""])
@@ -168,7 +168,7 @@ def test_an_unknown_user_of_the_machine_is_refused_and_recorded(terminals: Termi
 
     assert (told["event"], told["exit"]) == ("refused", 1)
     assert "is not in the table [terminal]" in lines(told)
-    (row,) = terminals.bench.rows()
+    (row,) = terminals.rows()
     assert (row.kind, row.via, row.person) == (Kind.REFUSED, "terminal", "")
     assert row.detail["text"] == "scale 1"
 
@@ -289,7 +289,7 @@ def test_what_is_not_a_request_is_answered_and_forgotten(terminals: Terminals, s
     (told,) = wire.receive(connection)
 
     assert told["exit"] == 2
-    assert terminals.bench.rows() == []
+    assert terminals.rows() == []
     connection.close()
 
 
