@@ -440,7 +440,7 @@ def test_sockets_connections_and_mounts_are_read_as_the_kernel_shows_them() -> N
             [
                 'tcp LISTEN 0 80 127.0.0.1:3306 0.0.0.0:* users:(("mariadbd",pid=77,fd=20))',
                 "tcp LISTEN 0 511 *:80 *:*",
-                'tcp LISTEN 0 9 [::]:8000 [::]:* users:(("gunicorn",pid=78,fd=5),("gunicorn",pid=80,fd=5))',
+                'tcp LISTEN 0 9 [::]:8000 [::]:* users:(("gunicorn",pid=80,fd=5),("gunicorn",pid=78,fd=5))',
                 "udp UNCONN 0 0 127.0.0.1:323 0.0.0.0:*",
                 "nonsense",
             ],

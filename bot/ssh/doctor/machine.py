@@ -6,7 +6,7 @@ from posixpath import basename
 
 from bot.domain.doctor.facts import Connection, Container, Mount, Socket
 
-_PROCESS = re.compile(r'users:\(\("(?P<name>[^"]*)",pid=(?P<pid>\d+)')
+_PROCESS = re.compile(r'[(,]\("(?P<name>[^"]*)",pid=(?P<pid>\d+)')
 _UNIT = re.compile(r"/proc/(?P<pid>\d+)/cgroup\t(?:0|\d+:name=systemd|0:):*(?P<path>/\S*)")
 _BY_NAME_FOR_GOOD = re.compile(r"/dev/disk/by-(?P<how>uuid|label|partuuid|partlabel)/(?P<name>.+)")
 _FEWEST_MOUNT_WORDS = 3
@@ -25,19 +25,22 @@ def units_of_processes(lines: Iterable[str]) -> dict[str, str]:
 
 
 def read_sockets(lines: Iterable[str], units: Mapping[str, str]) -> Iterator[Socket]:
-    """Read `ss -H -l -t -u -n -p`: protocol, state, two queues, local, peer, process."""
+    """Read `ss -H -l -t -u -n -p`: protocol, state, two queues, local, peer, processes.
+
+    All processes of one socket belong to one unit; a child that was forked just then may be gone since.
+    """
     for line in lines:
         words = line.split(None, 6)
         if len(words) < 6 or words[0] not in {"tcp", "udp"}:  # noqa: PLR2004 (the columns of ss)
             continue
         address, _, port = words[4].rpartition(":")
         if port.isdecimal() and words[0] == "tcp":
-            process = _PROCESS.search(words[6] if len(words) > 6 else "")  # noqa: PLR2004 (the last column)
+            processes = _PROCESS.findall(words[6] if len(words) > 6 else "")  # noqa: PLR2004 (the last column)
             yield Socket(
                 address=address,
                 port=int(port),
-                process=process["name"] if process else "",
-                unit=units.get(process["pid"], "") if process else "",
+                process=next((name for name, _ in processes), ""),
+                unit=next((units[pid] for _, pid in processes if pid in units), ""),
             )
 
 
