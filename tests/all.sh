@@ -11,7 +11,7 @@ nice python -m tests.e2e.base &
 debian=$!
 { sh tests/gates.sh >"$said" 2>&1 && echo "The gates are passed." || { cat "$said" && exit 1; }; } &
 gates=$!
-sh tests/in_memory.sh pytest --numprocesses 3 --dist loadgroup
+sh tests/in_memory.sh pytest --numprocesses 4 --dist loadgroup
 tested=$?
 wait "$debian"
 wait "$gates" || { echo "A gate is not passed: see above, or type make check." >&2 && exit 1; }
