@@ -14,6 +14,8 @@ GONE = ("shutting-down", "terminated")
 SHORTEST_TIMEOUT = 1.0
 FIRST_CHECK = 0.3
 """The first check comes after this part of an interval."""
+SHORTEST_INTERVAL = 0.25
+"""Seconds. To be checked ten times a second would take each server a thirtieth of a core."""
 
 REGISTERING = ("initial", "Elb.RegistrationInProgress", "Target registration is in progress")
 CHECKING = ("initial", "Elb.InitialHealthChecking", "Initial health checks in progress")
@@ -139,7 +141,7 @@ class HealthChecks:
                 self._changed()
 
     def _interval(self, watched: Watched) -> float:
-        return float(watched.group.health_check_interval_seconds) * self._pace
+        return max(SHORTEST_INTERVAL, float(watched.group.health_check_interval_seconds) * self._pace)
 
     def _drain_seconds(self, group: FakeTargetGroup) -> float:
         return float(str(group.attributes["deregistration_delay.timeout_seconds"])) * self._pace
