@@ -26,7 +26,6 @@ from bot.workflow.reconcile import Reconciler
 from bot.workflow.room import wait_for_room
 from bot.world import Request
 
-"""A decision wakes the operation that waits for it; it also looks by itself now and then."""
 _LANE = "lane"
 _DECIDED = "decided"
 _POLL_SECONDS = 0.2
