@@ -36,7 +36,7 @@ from bot.workflow.digests import Digests
 from bot.workflow.engine import Engine, Parts, prepare_file
 from bot.workflow.look import World
 from bot.workflow.messages import Messages
-from bot.workflow.notices import WaiverNotices
+from bot.workflow.notices import Notices
 from bot.workflow.outbox import Outbox
 from bot.workflow.reconcile import Reconciler, Report
 from bot.world import Chat
@@ -115,7 +115,7 @@ def build(environment: Environment) -> Bot:
         digest=file.digest,
         terminals=TerminalChat(chat, file.terminal, followers) if file.terminal else None,
     )
-    messages, notices = Messages(world), WaiverNotices(world)
+    messages, notices = Messages(world), Notices(world)
     outbox = Outbox(messages, Pace())
     desk = Desk(world, messages, outbox, notices)
     carrier = Carrier(world, desk)

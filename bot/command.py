@@ -13,6 +13,7 @@ from bot.domain.doctor.diagnosis import Diagnosis
 from bot.domain.doctor.waiver import Waiver
 from bot.domain.errors import UsageError
 from bot.domain.fleet import Fleet, FleetSpec
+from bot.domain.freeze import Freeze, Thaw
 from bot.domain.front import Front
 from bot.domain.keeping import Uses
 from bot.domain.operation import Operation
@@ -74,6 +75,12 @@ class Look:
         (fleet,) = self.fleets
         return fleet
 
+    @property
+    def about(self) -> str:
+        """The name of the one fleet of a `partial` command whose scope is ONE, described or not."""
+        (name,) = (*(fleet.name for fleet in self.fleets), *self.unread)
+        return name
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
@@ -106,8 +113,8 @@ class Answer:
     """Where there is one: its report is shown to the whole fleet's channel, too."""
 
 
-Decision = Plan | Record | Halt | Waiver | Answer
-"""A Waiver is a Record, too: a change of our own state."""
+Decision = Plan | Record | Halt | Waiver | Freeze | Thaw | Answer
+"""A Waiver, a Freeze and a Thaw are Records, too: changes of our own state."""
 
 A = TypeVar("A")
 

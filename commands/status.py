@@ -7,6 +7,7 @@ from bot.command import Answer, Look, Scope, command
 from bot.domain.capacity import counted
 from bot.domain.doctor.reminder import blocked, is_unexamined
 from bot.domain.fleet import Fleet, Server, Service
+from bot.domain.freeze import told
 from bot.domain.front import not_behind
 from bot.domain.images import none_good
 from bot.domain.moment import span
@@ -50,6 +51,7 @@ def _fleet(fleet: Fleet, look: Look) -> Iterator[str]:
     yield f"Master {_server(fleet.master, look)}"
     if not fleet.behind_balancer:
         yield not_behind(fleet)
+    yield from (told(freeze) for freeze in look.past.frozen if freeze.fleet == fleet.name)
     yield from _doctor(fleet, look)
     yield from _images(fleet, look)
     yield from _clones(fleet, look)

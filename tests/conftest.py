@@ -13,6 +13,8 @@ _FAILED = Path(__file__).parents[1] / ".pytest_cache" / "failed"
 """For `tests/all.sh`: the files whose tests failed."""
 
 
+_LONGEST_NAME = 120
+
 _read = lru_cache(maxsize=None)(JSONFileLoader().load_file)
 
 
@@ -24,6 +26,12 @@ def models_are_read_once() -> None:
         return _read(path)
 
     JSONFileLoader.load_file = load_file  # type: ignore[assignment, method-assign]
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Names of tests fit on a screen."""
+    is_long = isinstance(val, str) and len(val) > _LONGEST_NAME
+    return f"{str(val)[:_LONGEST_NAME]}... of {len(str(val))}" if is_long else None
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -43,6 +43,10 @@ class Kind(StrEnum):
     """Servers were judged, and this is what is known of each one's last proof."""
     WAIVED = "waived"
     """Something that the doctor found is accepted until a date."""
+    FROZEN = "frozen"
+    """Nothing of a fleet is changed by request until a moment."""
+    THAWED = "thawed"
+    """The freeze that somebody ordered is over before its time."""
     RECONCILED = "reconciled"
     """What AWS says was compared with the log, and this is what is."""
 

@@ -9,6 +9,7 @@ from bot.domain.capacity import counted, idle, launchable, usable_image
 from bot.domain.doctor.diagnosis import Diagnosis
 from bot.domain.doctor.reminder import blocked, is_unexamined
 from bot.domain.fleet import Fleet, Service
+from bot.domain.freeze import Freeze, told
 from bot.domain.front import not_behind
 from bot.domain.moment import span
 from bot.domain.operation import Operation, Progress, Stage
@@ -54,6 +55,8 @@ class Past:
     """What the doctor last found that blocks, by fleet."""
     proved: Mapping[str, LastProof] = field(default_factory=dict)
     """When each server was judged last, and what came of it."""
+    frozen: tuple[Freeze, ...] = ()
+    """What holds changes back now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +108,7 @@ def _news(digest: Digest) -> Iterator[str]:
     for fleet in digest.fleets:
         yield from _ailing(fleet, digest.at)
         yield from filter(None, [blocked(fleet, digest.past.examined.get(fleet.name), digest.at)])
+    yield from map(told, digest.past.frozen)
     for found in digest.past.differences.values():
         yield from found
     yield from _open(digest)

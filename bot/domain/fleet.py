@@ -185,6 +185,22 @@ class Images:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """A time that comes again and again, in which nothing of the fleet is changed by request."""
+
+    begins: Text
+    """When it begins, as cron: minute, hour, day, month, weekday, as in "0 18 * * 5"."""
+    ends: Text
+    """When it ends, in the same way; both are read in `timezone`."""
+    timezone: Text = "UTC"
+    """The IANA time zone, such as "Europe/Berlin"."""
+    reason: Text
+    """Why; shown to whoever asks for something meanwhile."""
+    scale_out: bool = False
+    """Let more clones be started all the same, from the image that there is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
     """How many seconds something may take before it counts as failed."""
 
@@ -230,6 +246,8 @@ class FleetSpec:
     quiesce: Quiesce = Quiesce()  # noqa: RUF009 (it is frozen)
     images: Images = Images()
     patience: Patience = Patience()
+    freezes: tuple[Window, ...] = ()
+    """Times that come again and again, in which nothing of the fleet is changed by request."""
     max_clones: Annotated[int, Ge(1), Le(500)] = 10
     """More than this is refused, whoever asks."""
     instance_type: Text | None = None

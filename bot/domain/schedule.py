@@ -53,21 +53,29 @@ class Schedule:
 
 def problems(schedule: Schedule) -> Iterator[tuple[str, str]]:
     """Why this schedule could never be kept: key and what is wrong."""
-    if schedule.timezone not in available_timezones():
-        near = _near(schedule.timezone)
-        yield (
-            "timezone",
-            f'expected a zone such as "UTC" or "Europe/Berlin", found "{schedule.timezone}".{near}',
-        )
+    yield from zone_problems(schedule.timezone)
+    yield from cron_problems("cron", schedule.cron)
+
+
+def zone_problems(timezone: str) -> Iterator[tuple[str, str]]:
+    """Why there is no such zone: key and what is wrong."""
+    if timezone not in available_timezones():
+        near = near_zone(timezone)
+        yield "timezone", f'expected a zone such as "UTC" or "Europe/Berlin", found "{timezone}".{near}'
+
+
+def cron_problems(key: str, cron: str) -> Iterator[tuple[str, str]]:
+    """Why what stands at this key is no cron expression, or one that never comes."""
     try:
-        next(CronSim(schedule.cron, _ANY_DAY))
+        next(CronSim(cron, _ANY_DAY))
     except StopIteration:
-        yield "cron", f'expected a time such as "0 9 * * 1-5", found one that never comes: "{schedule.cron}"'
+        yield key, f'expected a time such as "0 9 * * 1-5", found one that never comes: "{cron}"'
     except CronSimError as error:
-        yield "cron", f'expected a time such as "0 9 * * 1-5" ({error}), found "{schedule.cron}"'
+        yield key, f'expected a time such as "0 9 * * 1-5" ({error}), found "{cron}"'
 
 
-def _near(name: str) -> str:
+def near_zone(name: str) -> str:
+    """Which zone may be meant: a sentence, or nothing."""
     zones = {zone.lower(): zone for zone in available_timezones()}
     near = difflib.get_close_matches(name.lower(), zones, n=1)
     return f" Did you mean `{zones[near[0]]}`?" if near else ""

@@ -6,10 +6,11 @@
 seq         1, 2, 3 … without gaps
 at          when, ISO 8601 in UTC
 kind        requested, answered, refused, planned, approved, denied, queued, started, intent,
-            outcome, finished, posted, digest, unposted, reconciled, examined, waived
+            outcome, finished, posted, digest, unposted, reconciled, examined, waived, frozen, thawed
 key         unique; makes writing the row safe to repeat
 operation   the operation, or the request that never became one; of digests: digest/CHANNEL;
-            of what was found strange: reconcile/FLEET; of examinations and waivers: doctor/FLEET
+            of what was found strange: reconcile/FLEET; of examinations and waivers: doctor/FLEET;
+            of freezes: freeze/FLEET
 action      the action of the operation, where the row is about one
 attempt     which attempt at the action
 fleet       the fleet

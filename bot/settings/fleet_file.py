@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
+from bot.domain import freeze as freezes
 from bot.domain import policy as policies
 from bot.domain import recipe_check
 from bot.domain import schedule as schedules
@@ -28,6 +29,7 @@ from bot.domain.fleet import (
     Rewrite,
     Ssh,
     Template,
+    Window,
     Writes,
 )
 from bot.domain.policy import Approval, Policy
@@ -60,6 +62,7 @@ _TABLES = (
     Quiesce,
     Images,
     Template,
+    Window,
     Patience,
     Policy,
     Approval,
@@ -159,6 +162,7 @@ def _fleet(name: str, table: dict[str, Any], at: Key, problems: list[_Problem]) 
         spec = dataclasses.replace(spec, recipe=effective(spec.recipe))
         problems += _recipe_problems(spec, at)
         problems += _repeated(spec, at)
+        problems += _window_problems(spec, at)
         problems += _balancer_problems(spec, at)
     return spec
 
@@ -190,6 +194,12 @@ def _terminal(raw: Mapping[str, Any], problems: list[_Problem]) -> Terminal | No
 def _recipe_problems(spec: FleetSpec, at: Key) -> Iterator[_Problem]:
     for key, wrong in recipe_check.problems(spec):
         yield _Problem((*at, "recipe", *key), wrong)
+
+
+def _window_problems(spec: FleetSpec, at: Key) -> Iterator[_Problem]:
+    for number, window in enumerate(spec.freezes):
+        for key, wrong in freezes.problems(window):
+            yield _Problem((*at, "freezes", number, key), wrong)
 
 
 def _repeated(spec: FleetSpec, at: Key) -> Iterator[_Problem]:

@@ -9,17 +9,18 @@ from bot.command import Answer, Halt, Record, Verdict
 from bot.domain.audit import Entry, Kind
 from bot.domain.doctor.waiver import Waiver
 from bot.domain.errors import BotError, ChatError, Conflict, RecordsError
+from bot.domain.freeze import Freeze, Thaw, require_thawed
 from bot.domain.operation import Operation, Stage
 from bot.domain.people import Person
 from bot.domain.plan import Plan
 from bot.domain.policy import approvals_needed
 from bot.domain.words import plural
-from bot.workflow import replies
+from bot.workflow import freezes, replies
 from bot.workflow.deadline import seconds_left
 from bot.workflow.examination import subject, write_waiver
 from bot.workflow.look import MANY, World, identify, look, understand
 from bot.workflow.messages import Messages
-from bot.workflow.notices import WaiverNotices
+from bot.workflow.notices import Notices
 from bot.workflow.outbox import Outbox
 from bot.workflow.rows import Origin, write_plan
 from bot.world import Request
@@ -31,18 +32,20 @@ _DECIDED = (
     Kind.DENIED,
     Kind.CANCELLED,
     Kind.WAIVED,
+    Kind.FROZEN,
+    Kind.THAWED,
     Kind.ANSWERED,
     Kind.REFUSED,
 )
 """What may have come of a request already, the strongest first."""
-_OF_NO_OPERATION = {Kind.WAIVED, Kind.ANSWERED, Kind.REFUSED}
+_OF_NO_OPERATION = {Kind.WAIVED, Kind.FROZEN, Kind.THAWED, Kind.ANSWERED, Kind.REFUSED}
 _KINDS = {Verdict.APPROVE: Kind.APPROVED, Verdict.DENY: Kind.DENIED, Verdict.CANCEL: Kind.CANCELLED}
 
 
 class Desk:
     """Where requests come in and operations are shown."""
 
-    def __init__(self, world: World, messages: Messages, outbox: Outbox, notices: WaiverNotices) -> None:
+    def __init__(self, world: World, messages: Messages, outbox: Outbox, notices: Notices) -> None:
         self._world = world
         self._notices = notices
         self._messages = messages
@@ -83,19 +86,30 @@ class Desk:
             return decided
         person = identify(world, request.team, request.user, request.via)
         parsed = understand(world, person, request.text, request.channel)
-        decision = parsed.command.decide(parsed.args, look(world, person, parsed))
-        if isinstance(decision, Record):
-            return self._record(request, decision)
-        if isinstance(decision, Halt):
-            return self._halt(request, decision)
-        if isinstance(decision, Waiver):
-            return self._waive(request, decision)
-        if isinstance(decision, Plan) and not parsed.dry_run:
-            return self._open(request, person, decision)
+        seen = look(world, person, parsed)
+        decision = parsed.command.decide(parsed.args, seen)
+        if not isinstance(decision, Plan | Answer):
+            return self._change(request, decision)
+        if isinstance(decision, Plan):
+            require_thawed(decision, seen.past.frozen)
+            if not parsed.dry_run:
+                return self._open(request, person, decision)
         answer = decision if isinstance(decision, Answer) else replies.dry_run(decision)
         self._answer(request, answer)
         self._close(request, answer.title)
         return ""
+
+    def _change(self, request: Request, decision: Record | Halt | Waiver | Freeze | Thaw) -> str:
+        """A change of our own state."""
+        match decision:
+            case Record():
+                return self._record(request, decision)
+            case Halt():
+                return self._halt(request, decision)
+            case Waiver():
+                return self._waive(request, decision)
+            case _:
+                return self._keep_still(request, decision)
 
     def _answer(self, request: Request, answer: Answer) -> None:
         if answer.diagnosis is None:
@@ -178,6 +192,16 @@ class Desk:
         self._close(request, f"waived {waiver.finding}")
         self._tell(request, *replies.waived(waiver))
         self._notices.tell(self._world.spec(waiver.fleet))
+        return ""
+
+    def _keep_still(self, request: Request, order: Freeze | Thaw) -> str:
+        """Record a freeze or its end; from here on it counts."""
+        kind, text, detail = replies.kept_still_row(order)
+        entry = self._entry(request, kind, text, detail)
+        self._world.records.append(replace(entry, operation=freezes.subject(order.fleet), fleet=order.fleet))
+        self._close(request, text)
+        self._tell(request, *replies.kept_still(order))
+        self._notices.tell(self._world.spec(order.fleet))
         return ""
 
     def _close(self, request: Request, text: str) -> None:

@@ -16,6 +16,7 @@ from bot.domain.moment import stamp
 from bot.domain.schedule import Schedule
 from bot.workflow.differences import read_lines
 from bot.workflow.examination import read_examined
+from bot.workflow.freezes import read_freezes
 from bot.workflow.look import MANY, World
 from bot.workflow.past import channel_of, read_past, read_synced, subject
 
@@ -123,6 +124,7 @@ class Digests:
                 synced=read_synced(self._world.records, seen),
                 differences=read_lines(self._world.records, sorted(names)),
                 examined=read_examined(self._world.records, sorted(names)),
+                frozen=read_freezes(self._world.records, specs, now),
             ),
             due=datetime.fromisoformat(due.detail["tick"]),
             missed=bool(due.detail["missed"]),

@@ -20,7 +20,7 @@ from bot.domain.tally import to_json as tally_to_json
 from bot.workflow.carry_out import Carrier
 from bot.workflow.desk import Desk
 from bot.workflow.digests import Digests
-from bot.workflow.notices import WaiverNotices
+from bot.workflow.notices import Notices
 from bot.workflow.outbox import Outbox
 from bot.workflow.reconcile import Reconciler
 from bot.workflow.room import wait_for_room
@@ -52,7 +52,7 @@ class Parts:
     digests: Digests
     outbox: Outbox
     reconciler: Reconciler
-    notices: WaiverNotices
+    notices: Notices
 
 
 class Engine:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from bot.command import Decision
 from bot.domain.errors import BotError, NotAllowed
 from bot.domain.fleet import Fleet
+from bot.domain.freeze import require_thawed
 from bot.domain.operation import Operation
 from bot.domain.plan import Plan
 from bot.workflow.job import Seen
@@ -17,7 +18,10 @@ def decide_again(world: World, operation: Operation) -> tuple[Decision, Seen]:
     person = identify(world, team, user, operation.via)
     parsed = understand(world, person, operation.plan.command, operation.channel)
     found = look(world, person, parsed)
-    return parsed.command.decide(parsed.args, found), _remembered(found.fleets)
+    decision = parsed.command.decide(parsed.args, found)
+    if isinstance(decision, Plan):
+        require_thawed(decision, found.past.frozen)
+    return decision, _remembered(found.fleets)
 
 
 def _remembered(fleets: Sequence[Fleet]) -> Seen:

@@ -19,6 +19,7 @@ from bot.domain.schedule import Schedule
 from bot.domain.terminal import VIA
 from bot.workflow.differences import read_lines
 from bot.workflow.examination import examine, read_examined
+from bot.workflow.freezes import read_freezes
 from bot.workflow.past import channel_of, read_all, read_proved, read_synced
 from bot.workflow.together import Together
 from bot.world import Chat, Clock, Cloud, Door, Records, Servers, Terminals
@@ -88,6 +89,7 @@ def look(world: World, person: Person, parsed: Parsed) -> Look:
     names = [spec.name for spec in parsed.fleets]
     differences, examined = read_lines(world.records, names), read_examined(world.records, names)
     proved = read_proved(world.records, names)
+    frozen = read_freezes(world.records, parsed.fleets, world.clock.now())
     past = read_all(world.records, channels, world.clock.now(), rows=partial)
     return Look(
         now=world.clock.now(),
@@ -101,7 +103,9 @@ def look(world: World, person: Person, parsed: Parsed) -> Look:
         front=world.cloud.survey(parsed.fleets[0]) if parsed.command.surveys else None,
         operations=operations,
         found=_found(world, parsed),
-        past=replace(past, synced=synced, differences=differences, examined=examined, proved=proved),
+        past=replace(
+            past, synced=synced, differences=differences, examined=examined, proved=proved, frozen=frozen
+        ),
         diagnosis=_diagnosis(world, parsed, fleets),
         uses=_uses(world, parsed, fleets),
     )

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from bot.command import Answer, Verdict
+from bot.domain.audit import Kind
 from bot.domain.doctor.waiver import Waiver
+from bot.domain.freeze import Freeze, Thaw, as_detail, given
 from bot.domain.moment import about, stamp
 from bot.domain.operation import Operation, Stage
 from bot.domain.plan import Plan
@@ -80,6 +82,26 @@ def waived_row(waiver: Waiver) -> str:
     """What the log says of it, in one sentence."""
     what = f"{waiver.finding} is waived until {waiver.until}"
     return f"{what}: {quoted(waiver.reason, 300)}. It said: {quoted(waiver.what, 300)}"
+
+
+def kept_still(order: Freeze | Thaw) -> tuple[str, tuple[str, ...]]:
+    """What to tell somebody whose freeze, or whose end of one, was recorded."""
+    if isinstance(order, Thaw):
+        return f"*{order.fleet}* is no longer frozen", ("Its channel is told so.",)
+    title, (_, *lines) = given(order)
+    return title, (
+        *lines,
+        "What runs goes on; what waits for its turn does not begin. Its channel is told so.",
+    )
+
+
+def kept_still_row(order: Freeze | Thaw) -> tuple[Kind, str, dict[str, object]]:
+    """What the log says of it: the kind of row, one sentence, and what is needed to read it again."""
+    if isinstance(order, Thaw):
+        why = f": {quoted(order.reason, 300)}" if order.reason else ""
+        return Kind.THAWED, f"{order.fleet} is no longer frozen{why}", {"reason": order.reason}
+    text = f"{order.fleet} is frozen until {stamp(order.until)}: {quoted(order.reason, 300)}"
+    return Kind.FROZEN, text, as_detail(order)
 
 
 def unreported(channel: str, trouble: str) -> tuple[str, ...]:

@@ -159,7 +159,7 @@ def test_looking_writes_nothing_on_the_master(master: Master, stack: Stack) -> N
     own = (
         "/var/log/",
         stack.data,
-        "/dev/shm/PostgreSQL.",
+        "/dev/shm/PostgreSQL.",  # noqa: S108 (its own shared memory)
         "/run/sudo",
         "/run/log/journal",
         "/run/user",

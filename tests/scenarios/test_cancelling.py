@@ -1,12 +1,13 @@
-"""Cancelling, as its users do it: from the card or by typing, also around a crash."""
+"""Cancelling and freezing, as people do it: from the card or by typing, also around a crash."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from bot.domain.operation import Operation, Stage
 from bot.slack.views.card import CANCEL
-from tests.scenarios.visitor import ADA, BOB, EVE, Visitor
+from tests.scenarios.visitor import ADA, BOB, CHANNEL, EVE, Visitor, read
 
 AWAY = "SELECT count(*) FROM audit WHERE operation = ? AND kind = ? AND text LIKE ?"
 
@@ -89,3 +90,23 @@ def test_stop_all_stops_what_runs_and_what_waits_and_a_viewer_may_not(visitor: V
     assert visitor.end_of(waiting).stage is Stage.CANCELLED
     visitor.shows(waiting, "wrong day")
     assert "Nothing is open" in visitor.hear("stop-all", user=ADA)
+
+
+def test_a_frozen_fleet_is_left_as_it_is_until_it_is_thawed(visitor: Visitor) -> None:
+    until = datetime.now(UTC).date() + timedelta(days=2)
+    waiting = visitor.open("scale web 4")
+    try:
+        said = visitor.hear(f'freeze web --until {until} --reason "big sale"', user=ADA)
+        assert "*web* is frozen until" in said
+        assert "by <@U0ADA>: big sale. Nothing of it is changed by request." in visitor.hear("scale web 1")
+        visitor.press(waiting)
+        assert visitor.end_of(waiting).result.startswith("Nothing was changed: *web* is frozen until")
+        visitor.until(lambda: _told(visitor, "*web* is frozen until"), "the channel was not told")
+    finally:
+        visitor.hear("thaw web", user=ADA)
+    visitor.until(lambda: _told(visitor, "<@U0ADA> ended it"), "the channel was not told")
+    assert visitor.scale(1).stage is Stage.DONE
+
+
+def _told(visitor: Visitor, text: str) -> bool:
+    return any(text in read(message) for message in visitor.lab.slack.messages(CHANNEL))

@@ -29,7 +29,7 @@ from bot.workflow.desk import Desk
 from bot.workflow.digests import Digests
 from bot.workflow.look import World
 from bot.workflow.messages import Messages
-from bot.workflow.notices import WaiverNotices
+from bot.workflow.notices import Notices
 from bot.workflow.outbox import Outbox
 from bot.workflow.reconcile import Reconciler
 from bot.world import Request
@@ -227,7 +227,7 @@ class Bench:
         )
         messages = Messages(world)
         self.outbox = AtOnce(messages, Pace())
-        self.notices = WaiverNotices(world)
+        self.notices = Notices(world)
         self.desk = Desk(world, messages, self.outbox, self.notices)
         self.digests = Digests(world)
         self.carrier = Carrier(world, self.desk)
