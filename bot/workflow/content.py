@@ -1,6 +1,6 @@
 """Copy the master's content to clones, and prove what they hold. Each is safe to repeat."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -20,6 +20,7 @@ from bot.workflow.job import Job
 
 _PULLS_AT_ONCE = 8
 """A master's sshd turns some away as soon as ten have not logged in yet (MaxStartups), its admins too."""
+_NOTHING_ARRIVES = "its content differs from the master's, and copying that changes nothing there"
 _PROOF_ROUNDS = 4
 """The first ones demand equality; later ones overlook what was written since the last copy."""
 
@@ -137,10 +138,11 @@ class Judged:
         """Those of these with which nothing is wrong so far."""
         return tuple(each for each in servers if each not in self.failed and each not in self.unknown)
 
-    def without_old_proofs(self, differs: Collection[str]) -> "Judged":
-        """What proves nothing any more: of those that got stale since, and could not be helped."""
-        proofs = {each: proof for each, proof in self.proofs.items() if each not in {*differs, *self.unknown}}
-        return replace(self, proofs=proofs)
+    def with_stale(self, servers: Iterable[str], why: str) -> "Judged":
+        """These got stale and could not be helped: what was proved of them, or of who is unknown, is over."""
+        failed = dict.fromkeys(servers, why)
+        proofs = {each: proof for each, proof in self.proofs.items() if each not in {*failed, *self.unknown}}
+        return replace(self, failed={**self.failed, **failed}, proofs=proofs)
 
     def __add__(self, more: "Judged") -> "Judged":
         """What is known after `more`, too."""
@@ -168,28 +170,31 @@ def judge_each(job: Job, servers: Sequence[str], *, serve: bool = True) -> Judge
     began counts.
     """
     judged, master = Judged(), job.master()
-    stale: tuple[Server, ...] = ()
-    copied_since = 0
+    stale: Mapping[Server, str] = {}
+    truth, copied_since = "", 0
     for number in range(_PROOF_ROUNDS):
         began = job.patiently(lambda: job.servers.clock(job.spec, master))
         as_of = copied_since if number > 1 else 0
-        more, stale = _judge(job, master, judged.left(servers), as_of, serve=serve)
+        more, held = _judge(job, master, judged.left(servers), as_of, serve=serve)
         judged += more
+        # Else a file that is new, and written again just now, would hide that nothing ever arrives.
+        same = bool(truth) and more.content == truth
+        deaf = [clone for clone, what in held.items() if same and stale.get(clone) == what]
+        judged = judged.with_stale((clone.id for clone in deaf), _NOTHING_ARRIVES)
+        truth, stale = more.content, {clone: what for clone, what in held.items() if clone not in deaf}
         if not stale or number == _PROOF_ROUNDS - 1:
             break
         copied_since = began
-        judged += Judged(unknown=copy_content(job, stale, f"{job.action}.again{number + 1}"))
-    differs = dict.fromkeys((clone.id for clone in stale), "its content differs from the master's")
-    judged += Judged(content=judged.content, failed=differs)
-    judged = judged.without_old_proofs(differs)
+        judged += Judged(unknown=copy_content(job, tuple(stale), f"{job.action}.again{number + 1}"))
+    judged = judged.with_stale((clone.id for clone in stale), "its content differs from the master's")
     tell(job, judged)
     return judged
 
 
 def _judge(
     job: Job, master: Server, servers: tuple[str, ...], as_of: int, *, serve: bool
-) -> tuple[Judged, tuple[Server, ...]]:
-    """One round; and which of these are only stale."""
+) -> tuple[Judged, Mapping[Server, str]]:
+    """One round; and which of these are only stale, with the fingerprint of what they hold."""
     clones, wrong = condition.able(job, servers)
     with ThreadPoolExecutor(1) as pool:
         look = partial(job.servers.facts, job.spec, master, job.spec.recipe, as_of=as_of)
@@ -197,7 +202,7 @@ def _judge(
         looks = _look(job, master, clones, as_of)
         truth = asked.result()
     routed, proofs = job.routed() if clones and serve else None, dict[str, Proof]()
-    stale: list[Server] = []
+    stale: dict[Server, str] = {}
     seen = {each: identity(look) for each, look in looks.items() if isinstance(look, Facts)}
     others = {**_proved_before(job), **seen} if seen else {}
 
@@ -217,7 +222,7 @@ def _judge(
         if proof.only_common:
             raise RemoteFailed(f"the master fails as well: {proof.failures}")
         if proof.only_stale:
-            stale.append(clone)
+            stale[clone] = facts.content
             return "its content is older than the master's; it is copied again"
         proofs[clone.id] = proof
         if not proof.ok:
@@ -233,7 +238,7 @@ def _judge(
         unknown={each: why for each, why in wrong.items() if each not in failed},
         identities=seen,
     )
-    return judged, tuple(stale)
+    return judged, stale
 
 
 def _reached(job: Job, server: Server, places: Sequence[Place]) -> frozenset[Place]:

@@ -31,6 +31,7 @@ from tests.workflow.bench import INDEX, Bench
 
 FIRST, SECOND = "i-0002", "i-0003"
 """The first servers that this cloud starts."""
+NEWS = "/var/www/html/news.html"
 LONG = 1000
 """More failures than anybody is patient with."""
 
@@ -176,6 +177,16 @@ class TestOneOfTwo:
         bench = Bench(tmp_path, servers)
         bench.furnish()
         one_of_two_serves(bench, bench.scale(2), "its content differs from the master's")
+
+    def test_takes_nothing_over_though_a_file_is_new_and_written_again_meanwhile(
+        self, tmp_path: Path
+    ) -> None:
+        """By what was there when the last copy began, the clone would equal the master."""
+        servers = DeafServers()
+        bench = Bench(tmp_path, servers)
+        bench.furnish()
+        servers.write(bench.spec.master, NEWS, "new")
+        one_of_two_serves(bench, bench.scale(2), "copying that changes nothing there")
 
     def test_never_becomes_healthy(self, bench: Bench) -> None:
         bench.cloud.sick.add(FIRST)
@@ -454,6 +465,26 @@ class SpoiltServers(FakeServers):
     ) -> Facts:
         if server.id == FIRST:
             self._spoil(self.host(spec, server))
+        return super().facts(spec, server, recipe, as_of=as_of, relay=relay)
+
+
+class DeafServers(SpoiltServers):
+    """The first clone never gets a file that is new, and that is written again and again."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda host: host.files.pop(NEWS, None))
+
+    def facts(
+        self,
+        spec: FleetSpec,
+        server: Server,
+        recipe: Recipe,
+        *,
+        as_of: int = 0,
+        relay: Relay | None = None,
+    ) -> Facts:
+        if as_of:
+            self.write(spec.master, NEWS, "newer still")
         return super().facts(spec, server, recipe, as_of=as_of, relay=relay)
 
 
